@@ -1,0 +1,54 @@
+/*
+ * What a post's text means: hardened text in, one calibrated score a label
+ * out. Fills the text.*, score.* and flag.* signals and post.links.
+ *
+ * One wn_classifier holds the weights, read-only, shared by all threads; each
+ * thread has its own wn_scorer with all scratch memory in it.
+ */
+#ifndef WN_CLASSIFIER_CLASSIFIER_H
+#define WN_CLASSIFIER_CLASSIFIER_H
+
+#include "core/item.h"
+#include "core/status.h"
+
+/* The version of the hardened-text function (classifier/text.h). Weights made
+ * with another version are refused. */
+#define WN_TEXT_VERSION 1
+#define WN_AI_TEXT_WORDS_MIN 25 /* under it ai_text never flags */
+#define WN_LINKS_MAX 64
+
+struct wn_classifier;
+struct wn_scorer;
+
+/*
+ * Opens a folder of weights that `winnow train` made (config.json,
+ * model.safetensors, vocab.txt). WN_REJECT: what is wrong with which file.
+ * Owns: the caller frees *ret with wn_classifier_free(), after every scorer.
+ */
+enum wn_status wn_classifier_open(
+    struct wn_classifier **ret, const char *dir, struct wn_err *err);
+void wn_classifier_free(struct wn_classifier *c);
+
+/* "winnow-minilm-1@<16 hex digits of the SHA-256 of model.safetensors>". */
+const char *wn_classifier_version(const struct wn_classifier *c);
+/* The shipped threshold of a head, a calibrated probability in [0, 1]. */
+double wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h);
+
+/* windows_max as option score.windows_max. */
+enum wn_status wn_scorer_new(struct wn_scorer **ret,
+    const struct wn_classifier *c, size_t windows_max, struct wn_err *err);
+void wn_scorer_free(struct wn_scorer *s);
+
+/*
+ * Scores n items as one batch: reads post.text and given_links, fills the
+ * signals. An item without text, or whose text is empty after hardening, gets
+ * unknown scores, item->outcome WN_DEGRADED and WN_SKIPPED_TEXT; every other
+ * WN_SCORED. Media are not looked at yet: an item with media_n > 0 is
+ * WN_DEGRADED with WN_SKIPPED_IMAGE. Does not fail on any text; WN_FULL and
+ * WN_STOP are ours (memory).
+ * A score does not depend on what else is in the batch.
+ */
+enum wn_status wn_scorer_run(struct wn_scorer *s, struct wn_item **items,
+    size_t n, struct wn_err *err);
+
+#endif

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs cmocka programs (TAP output) and scripts named *.sh (one case each), one after another, and ends with the line
+# "N passed, N failed" (and ", N skipped" where there are any). Exit status 1 when a case failed or a program died.
+#   T='pattern'  only cases of that name (cmocka's wildcards)    S=seed  printed, handed on as WN_SEED
+set -u
+: "${T:=*}" "${S:=1}"
+export WN_TEST_FILTER="$T" WN_SEED="$S" CMOCKA_MESSAGE_OUTPUT=TAP
+pass=0 fail=0 skip=0
+out=$(mktemp "${TMPDIR:-/tmp}/winnow-test.XXXXXX")
+trap 'rm -f "$out"' EXIT
+printf '# seed %s\n' "$S"
+for prog in "$@"; do
+    name=${prog##*/}
+    printf '# %s\n' "$name"
+    case $prog in
+    *.sh) sh "$prog" >"$out" 2>&1; rc=$?
+        if [ $rc -eq 0 ]; then echo "ok - $name" >>"$out"
+        elif [ $rc -eq 77 ]; then echo "ok - $name # SKIP" >>"$out"; rc=0
+        else echo "not ok - $name" >>"$out"; rc=0; fi ;;
+    *) "$prog" >"$out" 2>&1; rc=$? ;;
+    esac
+    cat "$out"
+    p=$(grep -c '^ok ' "$out"); s=$(grep -c '^ok .*# SKIP' "$out"); f=$(grep -c '^not ok ' "$out")
+    # a program that ends badly without naming a case has failed all the same
+    if [ "$rc" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; echo "not ok - $name ended with status $rc"; fi
+    pass=$((pass + p - s)) skip=$((skip + s)) fail=$((fail + f))
+done
+if [ "$skip" -gt 0 ]; then printf '%d passed, %d failed, %d skipped\n' "$pass" "$fail" "$skip"
+else printf '%d passed, %d failed\n' "$pass" "$fail"; fi
+[ "$fail" -eq 0 ]
