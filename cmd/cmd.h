@@ -1,0 +1,35 @@
+/*
+ * Subcommands of `winnow`: one file each, cmd/<name>.c. main.c holds the table.
+ *
+ * Each gets its own argv (argv[0] is its name), prints its --help itself, and
+ * returns the exit status: 0, 1 (it did not work), 2 (bad usage), 78
+ * (EX_CONFIG: an option, a policy or weights are wrong; nothing was touched).
+ */
+#ifndef WN_CMD_CMD_H
+#define WN_CMD_CMD_H
+
+#include "core/options.h"
+
+int wn_cmd_run(int argc, char **argv);
+int wn_cmd_score(int argc, char **argv);
+int wn_cmd_eval(int argc, char **argv);
+int wn_cmd_train(int argc, char **argv);
+int wn_cmd_migrate(int argc, char **argv);
+int wn_cmd_policy(int argc, char **argv);
+int wn_cmd_review(int argc, char **argv);
+int wn_cmd_status(int argc, char **argv);
+
+#define WN_EX_CONFIG 78
+
+/* cmd/common.c: options of file, environment and flags, log set up by them;
+ * prints the error and returns NULL on failure (exit 78). `own` as in
+ * wn_options_load(). */
+struct wn_options *wn_cmd_options(
+    int *argc, char **argv, const char *const *own);
+/* Shipped files: beside the build (build/../<rel>) or PREFIX/share/winnow. */
+const char *wn_cmd_share(const char *rel, char *out, size_t out_bytes);
+/* model.dir and policy.file, or what is shipped. */
+const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n);
+const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The service: one source, N scorers, one writer, one relay; the flow of one
+ * post from record to committed verdict. `winnow run` is this and HTTP.
+ *
+ *   poll thread --queue--> scorer threads --queue--> writer thread --> store
+ *      ^  pause/resume by bytes in hand                   |
+ *      +----------------- committed offsets --------------+
+ *   relay thread: outbox --> Kafka, own connection
+ */
+#ifndef WN_INGEST_SERVICE_H
+#define WN_INGEST_SERVICE_H
+
+#include "classifier/classifier.h"
+#include "core/health.h"
+#include "core/options.h"
+#include "core/status.h"
+#include "policies/policy.h"
+
+struct wn_service_conf {
+    const struct wn_options *options;
+    const struct wn_classifier *classifier;
+    const struct wn_policy *policy;
+    struct wn_health *health;
+    const volatile bool *stop; /* SIGTERM sets it; a second one exits */
+    /* Called about every 200 ms on the calling thread with totals so far:
+     * progress lines. May be NULL. */
+    void (*progress)(void *arg, uint64_t committed, int64_t lag);
+    void *progress_arg;
+};
+
+/*
+ * Runs until *stop, or until a source that ends has ended and all of it is
+ * committed. Waits for broker and database to appear (health says what it
+ * waits for). After *stop it ends within 10 s. WN_OK: clean end.
+ */
+enum wn_status wn_service_run(
+    const struct wn_service_conf *conf, struct wn_err *err);
+
+#endif

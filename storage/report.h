@@ -1,0 +1,39 @@
+/* What the tables say, for people: `winnow status`, the end of `make run`. */
+#ifndef WN_STORAGE_REPORT_H
+#define WN_STORAGE_REPORT_H
+
+#include "storage/store.h"
+
+struct wn_report {
+    int64_t outcomes[WN_OUTCOMES];
+    int64_t actions[WN_ACTIONS];
+    int64_t flags[WN_HEADS];
+    int64_t flags_by_action[WN_ACTIONS][WN_HEADS];
+    int64_t audit_rows, review_open, decisions, dead_letters, outbox_waiting;
+    int64_t first_us, last_us; /* message times; WN_TIME_UNKNOWN if none */
+};
+enum wn_status wn_report_counts(
+    struct wn_store *st, struct wn_report *ret, struct wn_err *err);
+
+struct wn_severe {
+    struct wn_str post_id, text; /* text cut to 200 bytes on a character */
+    enum wn_action action;
+    double scores[WN_HEADS]; /* NaN where unknown */
+    struct wn_reason reasons[WN_REASONS_MAX];
+    size_t reasons_n;
+};
+/* The most severe verdicts: strongest action, then highest score. */
+enum wn_status wn_report_severe(struct wn_store *st, size_t n_max,
+    struct wn_arena *arena, struct wn_severe **ret, size_t *ret_n,
+    struct wn_err *err);
+
+struct wn_report_cursor {
+    struct wn_str kind, topic, owner; /* owner empty when released */
+    int32_t part;
+    int64_t epoch, next_offset, chain_seq, updated_us;
+    char chain_head[65]; /* hex */
+};
+enum wn_status wn_report_cursors(struct wn_store *st, struct wn_arena *arena,
+    struct wn_report_cursor **ret, size_t *ret_n, struct wn_err *err);
+
+#endif
