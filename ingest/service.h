@@ -19,6 +19,10 @@
 struct wn_service_conf {
     const struct wn_options *options;
     const struct wn_classifier *classifier;
+    /* In place of the classifier, for rigs whose subject is the pipeline: fills
+     * signals and outcome of the items. NULL in the product. */
+    enum wn_status (*score_instead)(
+        struct wn_item **items, size_t n, struct wn_err *err);
     const struct wn_policy *policy;
     struct wn_health *health;
     const volatile bool *stop; /* SIGTERM sets it; a second one exits */
