@@ -142,6 +142,8 @@ tombstone(struct wn_parser *ps)
     const struct wn_str key = ps->item->rec.key;
     struct wn_buf clean;
 
+    ps->item->post.event = WN_POST_DELETED;
+    ps->item->sig.v[WN_SIG_TEXT_INVALID] = wn_value_int(0);
     if (key.p == NULL || key.len == 0) {
         wn_parser_dead(ps, "id: a tombstone without a key");
         return;
@@ -157,8 +159,6 @@ tombstone(struct wn_parser *ps)
     else
         ps->item->post.id = wn_parser_copy(ps, clean.data, clean.len);
     wn_buf_release(&clean);
-    ps->item->post.event = WN_POST_DELETED;
-    ps->item->sig.v[WN_SIG_TEXT_INVALID] = wn_value_int(0);
 }
 
 static bool
