@@ -1,7 +1,7 @@
 /*
  * A bounded queue of pointers between threads. What is inside belongs to the
  * queue; what was taken belongs to the taker. Any number of threads may put
- * and take. Bounded by items and by the bytes that the putter states.
+ * and take. Bounded by items; what they weigh is the byte budget of ingest.
  */
 #ifndef WN_CORE_QUEUE_H
 #define WN_CORE_QUEUE_H
@@ -22,8 +22,8 @@ bool wn_queue_put(struct wn_queue *q, void *item);
 void *wn_queue_take(struct wn_queue *q);
 /*
  * Waits up to timeout_ms for the first, then takes what is there, at most n,
- * oldest first. 0 on a time-out, or once closed and drained (see
- * wn_queue_closed()).
+ * oldest first; timeout_ms 0 does not wait, -1 waits without end. 0 on a
+ * time-out, or once closed and drained (see wn_queue_closed()).
  */
 size_t wn_queue_take_many(
     struct wn_queue *q, void **items, size_t n, int timeout_ms);
