@@ -1,0 +1,52 @@
+/* Items come and go; the stages fill them. Names are what users see. */
+#include "core/item.h"
+
+#include <stdlib.h>
+
+/* Holds an ordinary post with its message: one malloc beside the item's. */
+#define BLOCK_BYTES 8192
+
+const char *const wn_head_names[WN_HEADS] = {
+    [WN_SPAM] = "spam",
+    [WN_SCAM] = "scam",
+    [WN_BAIT] = "bait",
+    [WN_AI_TEXT] = "ai_text",
+};
+
+const char *const wn_action_names[WN_ACTIONS] = {
+    [WN_ALLOW] = "allow",
+    [WN_LABEL] = "label",
+    [WN_LIMIT] = "limit",
+    [WN_REVIEW] = "review",
+    [WN_REMOVE] = "remove",
+};
+
+const char *const wn_outcome_names[WN_OUTCOMES] = {
+    [WN_OUT_NONE] = "none",
+    [WN_SCORED] = "scored",
+    [WN_DEGRADED] = "degraded",
+    [WN_DEFERRED] = "deferred",
+    [WN_DEAD] = "dead",
+    [WN_REPEAT] = "repeat",
+    [WN_STALE] = "stale",
+    [WN_ERASED] = "erased",
+};
+
+struct wn_item *
+wn_item_new(size_t bytes_max)
+{
+    struct wn_item *item = calloc(1, sizeof(*item));
+
+    if (item != NULL)
+        wn_arena_init(&item->arena, BLOCK_BYTES, bytes_max);
+    return item;
+}
+
+void
+wn_item_free(struct wn_item *item)
+{
+    if (item == NULL)
+        return;
+    wn_arena_release(&item->arena);
+    free(item);
+}
