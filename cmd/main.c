@@ -1,0 +1,210 @@
+/*
+ * winnow: the table of subcommands, and what holds for all of them.
+ *
+ * The arguments are copied first and secrets blotted out in the originals, so
+ * that a password given as a flag does not stay in the process list.
+ */
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/tools.h"
+
+static int help(int argc, char **argv);
+
+static const struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} subcommands[] = {
+    { "run", wn_cmd_run, "read posts, judge them, store verdicts" },
+    { "score", wn_cmd_score, "judge texts from arguments or standard input" },
+    { "migrate", wn_cmd_migrate, "make the database fit this build" },
+    { "status", wn_cmd_status, "what the tables say: verdicts, cursors, audit" },
+    { "review", wn_cmd_review, "list what waits for a person; decide; import" },
+    { "policy", wn_cmd_policy, "check or show a policy" },
+    { "train", wn_cmd_train, "make weights from labelled texts" },
+    { "eval", wn_cmd_eval, "measure weights on labelled texts" },
+    { "help", help, "this page; `help options` describes every option" },
+};
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static const struct subcommand *
+find(const char *name)
+{
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        if (strcmp(subcommands[i].name, name) == 0)
+            return &subcommands[i];
+    return NULL;
+}
+
+static void
+print_usage(FILE *f)
+{
+    fputs("Usage: winnow SUBCOMMAND [ARGUMENTS]\n"
+          "\n"
+          "Judges posts for spam, scams, engagement bait and machine-written "
+          "text,\n"
+          "applies a policy, and stores verdict and audit trail in "
+          "PostgreSQL.\n"
+          "\n",
+        f);
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        fprintf(f, "  %-8s  %s\n", subcommands[i].name, subcommands[i].does);
+    fputs("\n"
+          "winnow SUBCOMMAND --help describes one of them; winnow --version.\n"
+          "Exit status: 0, 1 it did not work, 2 bad usage, 78 an option, a "
+          "policy or\nweights are wrong and nothing was touched.\n",
+        f);
+}
+
+/* `winnow help options [--markdown]` also writes deploy/OPTIONS.md. */
+static int
+help(int argc, char **argv)
+{
+    struct wn_buf out;
+
+    if (argc >= 2 && strcmp(argv[1], "options") == 0) {
+        wn_buf_init(&out, 1u << 20);
+        if (argc >= 3 && strcmp(argv[2], "--markdown") == 0)
+            wn_options_markdown(&out);
+        else
+            wn_options_help(&out, NULL);
+        fwrite(out.data, 1, out.len, stdout);
+        wn_buf_release(&out);
+        return 0;
+    }
+    if (argc >= 2 && find(argv[1]) != NULL && find(argv[1])->run != help) {
+        char *ask[] = { argv[1], (char[]){ "--help" }, NULL };
+
+        return find(argv[1])->run(2, ask);
+    }
+    print_usage(stdout);
+    return 0;
+}
+
+/* Edits (insert, delete, replace) between two short words. */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t row[32], n = strlen(b);
+
+    if (n >= sizeof(row) / sizeof(row[0]))
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+static int
+unknown(const char *name)
+{
+    const char *nearest = NULL;
+    size_t least = 3; /* more than two edits away is another word */
+
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        size_t d = distance(name, subcommands[i].name);
+
+        if (d < least) {
+            least = d;
+            nearest = subcommands[i].name;
+        }
+    }
+    fprintf(stderr, "winnow: there is no subcommand '%.40s'", name);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean '%s'?", nearest);
+    fputs("\nTry 'winnow --help'.\n", stderr);
+    return 2;
+}
+
+/* Where the secret part of one argument begins, or NULL. `next` is set when
+ * it is the argument after this one. */
+static char *
+secret_in(char *arg, bool *next)
+{
+    char name[128];
+    size_t len;
+
+    *next = false;
+    if (strncmp(arg, "--", 2) != 0)
+        return NULL;
+    len = strcspn(arg + 2, "=");
+    if (len == 0 || len >= sizeof(name))
+        return NULL;
+    memcpy(name, arg + 2, len);
+    name[len] = '\0';
+    for (size_t i = 0; strncmp(name, "kafka.", 6) != 0 && i < len; i++)
+        if (name[i] == '-')
+            name[i] = '_'; /* as options are spelled in the table */
+    if (strcmp(wn_option_shown(name, "x"), "***") != 0)
+        return NULL;
+    *next = arg[2 + len] == '\0';
+    return arg + 2 + len + (*next ? 0 : 1);
+}
+
+/* NULL without memory. Lives as long as the process. */
+static char **
+take_arguments(int argc, char **argv)
+{
+    char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+    bool next = false;
+
+    if (copy == NULL)
+        return NULL;
+    for (int i = 0; i < argc; i++) {
+        char *secret = argv[i];
+
+        copy[i] = strdup(argv[i]);
+        if (copy[i] == NULL)
+            return NULL;
+        if (!next)
+            secret = secret_in(argv[i], &next);
+        else
+            next = false;
+        if (secret != NULL && !next)
+            memset(secret, '*', strlen(secret));
+    }
+    return copy;
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct subcommand *sub;
+    char **args;
+
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        print_usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("winnow %s (schema %d)\n", WINNOW_VERSION, wn_schema_version());
+        return 0;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(1, argv);
+    sub = find(argv[1]);
+    if (sub == NULL)
+        return unknown(argv[1]);
+    args = take_arguments(argc, argv);
+    if (args == NULL)
+        return wn_cmd_fail(1, sub->name, "out of memory");
+    return sub->run(argc - 1, args + 1);
+}

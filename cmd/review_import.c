@@ -1,0 +1,254 @@
+/*
+ * winnow review import: JSON Lines of past decisions. A bad line is named and
+ * left out, its neighbours go in; a database that goes away stops the import
+ * at a line that is named, and the same file again goes on from there, since
+ * every line has a ref that is imported once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "cmd/review_int.h"
+#include "cmd/tools.h"
+#include "storage/review.h"
+
+#define LINE_BYTES_MAX (2u << 20)
+#define ERRORS_SHOWN 50
+
+struct import {
+    struct wn_store *st;
+    const char *path, *staff;
+    unsigned long line, added, known, bad;
+    int64_t told_us;
+    bool terminal;
+};
+
+static void
+bad_line(struct import *im, const char *why)
+{
+    if (im->bad++ < ERRORS_SHOWN)
+        fprintf(stderr, "%s:%lu: %s\n", im->path, im->line, why);
+}
+
+static void
+tell(struct import *im)
+{
+    int64_t now = wn_clock_mono_us();
+
+    if (!im->terminal || now - im->told_us < 500000)
+        return;
+    im->told_us = now;
+    fprintf(stderr, "\r\033[K%lu lines, %lu imported", im->line, im->added);
+    fflush(stderr);
+}
+
+/* A member that must be a string of 1..max bytes; NULL and `why` set else. */
+static const char *
+need(const json_t *o, const char *name, size_t max, const char **why)
+{
+    const json_t *v = json_object_get(o, name);
+
+    if (*why == NULL &&
+        (!json_is_string(v) || json_string_length(v) == 0 ||
+            json_string_length(v) > max)) {
+        static char text[96];
+
+        snprintf(text, sizeof(text), "\"%s\" must be a string of 1 to %zu bytes",
+            name, max);
+        *why = text;
+    }
+    return *why == NULL ? json_string_value(v) : NULL;
+}
+
+static const char *
+optional(const json_t *o, const char *name, const char *fallback)
+{
+    const json_t *v = json_object_get(o, name);
+
+    return json_is_string(v) && json_string_length(v) > 0
+        ? json_string_value(v)
+        : fallback;
+}
+
+static const char *
+read_labels(const json_t *o, enum wn_label labels[WN_HEADS])
+{
+    json_t *all = json_object_get(o, "labels"), *v;
+    const char *name;
+    enum wn_head h;
+
+    for (int i = 0; i < WN_HEADS; i++)
+        labels[i] = WN_LABEL_UNSAID;
+    if (all != NULL && !json_is_object(all))
+        return "\"labels\" must be an object";
+    json_object_foreach(all, name, v)
+    {
+        if (!wn_review_head(name, strlen(name), &h))
+            return "\"labels\" may name spam, scam, bait and ai_text";
+        if (json_is_null(v))
+            continue;
+        if (!json_is_boolean(v))
+            return "a label is true, false or null";
+        labels[h] = json_is_true(v) ? WN_LABEL_YES : WN_LABEL_NO;
+    }
+    return NULL;
+}
+
+/* NULL, or what is wrong with the object. Strings of ret lie in `o`. */
+static const char *
+read_object(
+    const json_t *o, const char *staff, struct wn_imported *ret)
+{
+    const json_t *at = json_object_get(o, "at");
+    const char *why = NULL;
+
+    if (!json_is_object(o))
+        return "not a JSON object";
+    ret->ref = need(o, "ref", 200, &why);
+    ret->post_id = need(o, "post_id", 512, &why);
+    ret->author_id = need(o, "author_id", 512, &why);
+    ret->text.p = need(o, "text", 1u << 20, &why);
+    if (why != NULL)
+        return why;
+    ret->text.len = json_string_length(json_object_get(o, "text"));
+    ret->reason = optional(o, "reason", "");
+    ret->staff_id = optional(o, "staff", staff);
+    if (ret->staff_id == NULL || ret->staff_id[0] == '\0')
+        return "\"staff\" is absent and --staff was not given";
+    if (!wn_review_action(optional(o, "action", NULL), &ret->action))
+        return "\"action\" must be allow, label, limit, review or remove";
+    if (!json_is_string(at) ||
+        !wn_time_parse(
+            json_string_value(at), json_string_length(at), &ret->at_us))
+        return "\"at\" must be an RFC 3339 time";
+    return read_labels(o, ret->labels);
+}
+
+/* false: stop here. */
+static bool
+import_object(struct import *im, const json_t *o)
+{
+    struct wn_imported d = { 0 };
+    struct wn_err err = { "" };
+    const char *why = read_object(o, im->staff, &d);
+    enum wn_status rc;
+
+    if (why != NULL) {
+        bad_line(im, why);
+        return true;
+    }
+    rc = wn_review_import(im->st, &d, &err);
+    if (rc == WN_OK) {
+        im->added++;
+    } else if (rc == WN_REJECT && strstr(err.text, "already imported")) {
+        im->known++;
+    } else if (rc == WN_REJECT) {
+        bad_line(im, err.text);
+    } else {
+        fprintf(stderr, "%s:%lu: %s; run it again to go on from here\n",
+            im->path, im->line, err.text);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * One line without its end, at most LINE_BYTES_MAX + 1 bytes kept: what is
+ * longer is read past, so a file without line ends cannot grow us. false at
+ * the end of the file.
+ */
+static bool
+read_line(FILE *f, char *line, size_t *ret_len)
+{
+    size_t len = 0;
+    int c = getc_unlocked(f);
+
+    if (c == EOF)
+        return false;
+    for (; c != EOF && c != '\n'; c = getc_unlocked(f))
+        if (len <= LINE_BYTES_MAX)
+            line[len++] = (char)c;
+    *ret_len = len;
+    return true;
+}
+
+static bool
+blank(const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (strchr(" \t\r", line[i]) == NULL || line[i] == '\0')
+            return false;
+    return true;
+}
+
+static bool
+import_line(struct import *im, const char *line, size_t len)
+{
+    json_error_t why;
+    json_t *o;
+    bool on;
+
+    im->line++;
+    tell(im);
+    if (blank(line, len))
+        return true;
+    if (len > LINE_BYTES_MAX) {
+        bad_line(im, "the line is over 2 MiB");
+        return true;
+    }
+    o = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+    if (o == NULL) {
+        bad_line(im, why.text);
+        return true;
+    }
+    on = import_object(im, o);
+    json_decref(o);
+    return on;
+}
+
+static int
+import_lines(struct import *im, FILE *f)
+{
+    char *line = malloc(LINE_BYTES_MAX + 1);
+    size_t len;
+    bool on = true;
+
+    if (line == NULL)
+        return wn_cmd_fail(1, "review", "out of memory");
+    while (on && read_line(f, line, &len))
+        on = import_line(im, line, len);
+    free(line);
+    if (im->terminal)
+        fputs("\r\033[K", stderr);
+    if (on && ferror(f)) {
+        fprintf(stderr, "%s: %s\n", im->path, strerror(errno));
+        on = false;
+    }
+    if (im->bad > ERRORS_SHOWN)
+        fprintf(stderr, "%s: and %lu more bad lines\n", im->path,
+            im->bad - ERRORS_SHOWN);
+    printf("%lu lines: %lu imported, %lu imported before, %lu bad\n", im->line,
+        im->added, im->known, im->bad);
+    return on && im->bad == 0 ? 0 : 1;
+}
+
+int
+wn_review_import_file(
+    struct wn_store *st, const char *path, const char *staff)
+{
+    struct import im = { .st = st, .path = path, .staff = staff };
+    bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "re");
+    int rc;
+
+    if (f == NULL)
+        return wn_cmd_fail(1, "review", "%s: %s", path, strerror(errno));
+    im.terminal = isatty(STDERR_FILENO) == 1;
+    rc = import_lines(&im, f);
+    if (!standard)
+        fclose(f);
+    return rc;
+}

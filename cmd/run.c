@@ -1,0 +1,280 @@
+/*
+ * winnow run: the worker. Wires options, weights, policy, health and HTTP to
+ * ingest's service and turns its end into an exit status.
+ *
+ * Everything that can be wrong with the configuration is found before the
+ * first connection is made, so that exit 78 means that nothing was touched.
+ */
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/tools.h"
+#include "console/http.h"
+#include "core/log.h"
+#include "ingest/flow.h"
+#include "ingest/service.h"
+
+static const char usage[] =
+    "Usage: winnow run [--progress] [OPTIONS]\n"
+    "       winnow run --print-flow\n"
+    "\n"
+    "Reads posts from Kafka or JSON Lines, judges each, and commits verdict,\n"
+    "audit row and cursor in one transaction, until SIGTERM (it then ends\n"
+    "within 10 s) or, for a file without ingest.follow, until all of it is\n"
+    "committed. A second signal ends it at once; nothing is lost by that.\n"
+    "\n"
+    "  --progress    a line on standard error: posts, posts/s, lag (also\n"
+    "                without asking, when standard error is a terminal)\n"
+    "  --no-progress never\n"
+    "  --print-flow  the states of one post and every move between them\n";
+
+static volatile bool stop;
+
+static void
+on_stop(int sig)
+{
+    if (stop)
+        _exit(128 + sig);
+    stop = true;
+}
+
+static void
+catch_signals(void)
+{
+    struct sigaction sa = { .sa_handler = on_stop };
+
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+}
+
+/*
+ * Posts are other people's words: none of them may end in a core file. A limit
+ * of 0 does not hold where cores are piped to a program, an empty filter does.
+ */
+static void
+keep_memory_private(void)
+{
+    const struct rlimit none = { 0, 0 };
+    FILE *f = fopen("/proc/self/coredump_filter", "we");
+
+    setrlimit(RLIMIT_CORE, &none);
+    if (f != NULL) {
+        fputs("0", f);
+        fclose(f);
+    }
+}
+
+/* --- progress --- */
+
+struct progress {
+    bool wanted, terminal;
+    int64_t started_us, printed_us;
+    uint64_t committed;
+    uint64_t last_committed;
+};
+
+static void
+print_progress(struct progress *p, int64_t now, int64_t lag)
+{
+    double window = (double)(now - p->printed_us) / 1e6;
+    double rate = window > 0
+        ? (double)(p->committed - p->last_committed) / window
+        : 0;
+
+    fprintf(stderr, "%s%llu posts done, %.0f posts/s",
+        p->terminal ? "\r\033[K" : "", (unsigned long long)p->committed, rate);
+    if (lag >= 0)
+        fprintf(stderr, ", lag %lld", (long long)lag);
+    if (!p->terminal)
+        fputc('\n', stderr);
+    fflush(stderr);
+    p->printed_us = now;
+    p->last_committed = p->committed;
+}
+
+/* About every 200 ms: a terminal gets every second call or so, a file a line
+ * every two seconds. */
+static void
+on_progress(void *arg, uint64_t committed, int64_t lag)
+{
+    struct progress *p = arg;
+    int64_t now = wn_clock_mono_us();
+
+    p->committed = committed;
+    if (p->wanted &&
+        now - p->printed_us >= (p->terminal ? 500000 : 2000000))
+        print_progress(p, now, lag);
+}
+
+static void
+end_progress(const struct progress *p)
+{
+    double seconds = (double)(wn_clock_mono_us() - p->started_us) / 1e6;
+
+    if (p->wanted)
+        fprintf(stderr, "%s%llu new posts done in %.1f s, %.0f posts/s\n",
+            p->terminal ? "\r\033[K" : "", (unsigned long long)p->committed,
+            seconds, seconds > 0 ? (double)p->committed / seconds : 0);
+}
+
+static void
+init_progress(struct progress *p, bool asked, bool refused)
+{
+    memset(p, 0, sizeof(*p));
+    p->terminal = isatty(STDERR_FILENO) == 1;
+    p->wanted = (asked || p->terminal) && !refused;
+    p->started_us = p->printed_us = wn_clock_mono_us();
+}
+
+/* --- the parts of a worker --- */
+
+struct worker {
+    struct wn_options *options;
+    struct wn_classifier *classifier;
+    struct wn_policy *policy;
+    struct wn_health *health;
+    struct wn_http *http;
+};
+
+static void
+release(struct worker *w)
+{
+    wn_http_free(w->http);
+    wn_health_free(w->health);
+    wn_policy_free(w->policy);
+    wn_classifier_free(w->classifier);
+    wn_options_free(w->options);
+}
+
+/* Touches nothing but files that it reads. 0, or 78 and printed. */
+static int
+load(struct worker *w)
+{
+    char path[PATH_MAX];
+    struct wn_err err = { "" };
+
+    if (wn_cmd_database(w->options, "run") == NULL)
+        return WN_EX_CONFIG;
+    if (wn_http_check(wn_opt_str(w->options, WN_OPT_HTTP_LISTEN), &err) !=
+        WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    wn_cmd_policy_path(w->options, path, sizeof(path));
+    if (wn_policy_open(&w->policy, path, &err) != WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    wn_cmd_weights_dir(w->options, path, sizeof(path));
+    if (wn_classifier_open(&w->classifier, path, &err) != WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    return 0;
+}
+
+static void
+tell_versions(struct worker *w)
+{
+    char n[16];
+
+    wn_health_info(w->health, "winnow", WINNOW_VERSION);
+    wn_health_info(w->health, "model", wn_classifier_version(w->classifier));
+    wn_health_info(w->health, "policy", wn_policy_version(w->policy));
+    snprintf(n, sizeof(n), "%d", WN_TEXT_VERSION);
+    wn_health_info(w->health, "text", n);
+    snprintf(n, sizeof(n), "%d", wn_schema_version());
+    wn_health_info(w->health, "schema", n);
+}
+
+static int
+open_doors(struct worker *w)
+{
+    const char *listen = wn_opt_str(w->options, WN_OPT_HTTP_LISTEN);
+    struct wn_err err = { "" };
+
+    w->health = wn_health_new();
+    if (w->health == NULL)
+        return wn_cmd_fail(1, "run", "out of memory");
+    tell_versions(w);
+    wn_health_tick(w->health);
+    if (wn_http_open(&w->http, listen, w->health, &err) != WN_OK)
+        return wn_cmd_fail(1, "run", "%s", err.text);
+    if (w->http != NULL)
+        wn_log(WN_LOG_INFO, "http.listen", "address=%s port=%u", listen,
+            wn_http_port(w->http));
+    return 0;
+}
+
+static int
+serve(struct worker *w, struct progress *p)
+{
+    struct wn_service_conf conf = { 0 };
+    struct wn_err err = { "" };
+    enum wn_status rc;
+
+    conf.options = w->options;
+    conf.classifier = w->classifier;
+    conf.policy = w->policy;
+    conf.health = w->health;
+    conf.stop = &stop;
+    conf.progress = on_progress;
+    conf.progress_arg = p;
+    rc = wn_service_run(&conf, &err);
+    end_progress(p);
+    if (rc != WN_OK)
+        return wn_cmd_fail(1, "run", "%s", err.text);
+    return 0;
+}
+
+static int
+print_flow(void)
+{
+    struct wn_buf out;
+
+    wn_buf_init(&out, 1u << 20);
+    wn_flow_print(&out);
+    fwrite(out.data, 1, out.len, stdout);
+    wn_buf_release(&out);
+    return 0;
+}
+
+int
+wn_cmd_run(int argc, char **argv)
+{
+    static const char *const own[] = { "--progress", "--no-progress",
+        "--print-flow", NULL };
+    static const char *const prefixes[] = { "ingest.", "score.", "model.",
+        "policy.", "database.", "store.", "output.", "http.", "log.", NULL };
+    struct worker w = { 0 };
+    struct progress p;
+    int rc;
+
+    if (wn_cmd_help(argc, argv, usage, prefixes))
+        return 0;
+    w.options = wn_cmd_options(&argc, argv, own);
+    if (w.options == NULL)
+        return WN_EX_CONFIG;
+    if (wn_cmd_take_switch(&argc, argv, "--print-flow")) {
+        rc = print_flow();
+        goto out;
+    }
+    init_progress(&p, wn_cmd_take_switch(&argc, argv, "--progress"),
+        wn_cmd_take_switch(&argc, argv, "--no-progress"));
+    if (argc > 1) {
+        rc = wn_cmd_usage("run", "what is '%s' for?", argv[1]);
+        goto out;
+    }
+    keep_memory_private();
+    catch_signals();
+    rc = load(&w);
+    if (rc == 0)
+        rc = open_doors(&w);
+    if (rc == 0)
+        rc = serve(&w, &p);
+out:
+    release(&w);
+    return rc;
+}

@@ -1,0 +1,200 @@
+/* Shared by the subcommands; see tools.h. One thread: the main one. */
+#include "cmd/tools.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+bool
+wn_cmd_help(
+    int argc, char **argv, const char *text, const char *const *prefixes)
+{
+    struct wn_buf out;
+    bool asked = false;
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            asked = true;
+    if (!asked)
+        return false;
+    fputs(text, stdout);
+    if (prefixes == NULL)
+        return true;
+    wn_buf_init(&out, 1u << 20);
+    wn_options_help(&out, prefixes);
+    fputs("\nOptions (file `key = value`, WINNOW_... variables, flags; later "
+          "ones win; --config FILE names the file):\n",
+        stdout);
+    fwrite(out.data, 1, out.len, stdout);
+    wn_buf_release(&out);
+    return true;
+}
+
+static void
+remove_args(int *argc, char **argv, int at, int n)
+{
+    for (int i = at; i + n <= *argc; i++)
+        argv[i] = argv[i + n]; /* the NULL at the end too */
+    *argc -= n;
+}
+
+const char *
+wn_cmd_take(int *argc, char **argv, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (int i = 1; i < *argc; i++) {
+        const char *value;
+
+        if (strncmp(argv[i], name, len) != 0)
+            continue;
+        if (argv[i][len] == '=') {
+            value = argv[i] + len + 1;
+            remove_args(argc, argv, i, 1);
+            return value;
+        }
+        if (argv[i][len] == '\0') {
+            value = i + 1 < *argc ? argv[i + 1] : "";
+            remove_args(argc, argv, i, i + 1 < *argc ? 2 : 1);
+            return value;
+        }
+    }
+    return NULL;
+}
+
+bool
+wn_cmd_take_switch(int *argc, char **argv, const char *name)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], name) == 0) {
+            remove_args(argc, argv, i, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+wn_cmd_usage(const char *name, const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "winnow %s: ", name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "\nTry 'winnow %s --help'.\n", name);
+    return 2;
+}
+
+int
+wn_cmd_fail(int status, const char *name, const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "winnow %s: ", name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return status;
+}
+
+const char *
+wn_cmd_database(const struct wn_options *o, const char *name)
+{
+    static const char *const own[] = { "PGHOST", "PGHOSTADDR", "PGSERVICE",
+        "PGDATABASE" };
+    const char *url = wn_opt_str(o, WN_OPT_DATABASE_URL);
+
+    if (url[0] != '\0')
+        return url;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (getenv(own[i]) != NULL)
+            return url;
+    wn_cmd_fail(WN_EX_CONFIG, name,
+        "database.url is not set (in the file, as WINNOW_DATABASE_URL or as "
+        "--database.url)");
+    return NULL;
+}
+
+struct wn_store *
+wn_cmd_store(const struct wn_options *o, const char *name)
+{
+    struct wn_store_conf conf = { 0 };
+    struct wn_store *st = NULL;
+    struct wn_err err = { "" };
+
+    conf.conninfo = wn_opt_str(o, WN_OPT_DATABASE_URL);
+    conf.instance = name;
+    conf.retention_days = wn_opt_int(o, WN_OPT_STORE_RETENTION);
+    if (wn_store_open(&st, &conf, &err) != WN_OK)
+        wn_cmd_fail(1, name, "%s", err.text);
+    return st;
+}
+
+/* One character of s at *at, moved past it; U+FFFD for what is no UTF-8. */
+static uint32_t
+next_char(struct wn_str s, size_t *at)
+{
+    const unsigned char *p = (const unsigned char *)s.p + *at;
+    size_t left = s.len - *at, n = 0;
+    uint32_t c = p[0];
+
+    if (c >= 0xf0 && c < 0xf5) {
+        n = 3;
+        c &= 0x07;
+    } else if (c >= 0xe0 && c < 0xf0) {
+        n = 2;
+        c &= 0x0f;
+    } else if (c >= 0xc2 && c < 0xe0) {
+        n = 1;
+        c &= 0x1f;
+    } else if (c >= 0x80) {
+        *at += 1;
+        return 0xfffd;
+    }
+    *at += 1;
+    for (size_t i = 1; i <= n; i++) {
+        if (i >= left || (p[i] & 0xc0) != 0x80)
+            return 0xfffd;
+        c = c << 6 | (p[i] & 0x3fu);
+        *at += 1;
+    }
+    return c;
+}
+
+/* Could move the cursor, colour the screen, or turn the line around. */
+static bool
+unprintable(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad ||
+        (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+        (c >= 0x2060 && c <= 0x2069) || c == 0xfeff ||
+        (c >= 0xe0000 && c <= 0xe007f);
+}
+
+void
+wn_cmd_plain(struct wn_buf *out, struct wn_str s, size_t chars_max)
+{
+    size_t at = 0, start;
+
+    for (size_t n = 0; at < s.len; n++) {
+        uint32_t c;
+
+        if (n == chars_max) {
+            wn_buf_str(out, "...");
+            return;
+        }
+        start = at;
+        c = next_char(s, &at);
+        if (c == '\n' || c == '\t' || c == '\r')
+            wn_buf_char(out, ' ');
+        else if (unprintable(c) || c == 0xfffd)
+            wn_buf_str(out, "\xc2\xb7"); /* middle dot */
+        else
+            wn_buf_add(out, s.p + start, at - start);
+    }
+}
