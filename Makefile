@@ -19,7 +19,9 @@
 # DATA is the only place that names the training data; what needs it says so and skips without it.
 DATA ?= ../shared
 PREFIX ?= /usr/local
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 T ?= *
 S ?= $(shell date +%s)
 SAN ?=
@@ -71,7 +73,71 @@ liblist = $(foreach l,$(libs_$(1)),$(call lib,$(l)))
 $(BUILD)/winnow: $(call obj,cmd) $(call liblist,cmd)
 	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
 
+-include storage/migrations.mk
+
+# Apache Kafka for the tests, fetched once; part of no product
+KAFKA_LIBS = $(if $(wildcard tests/kafka/pom.xml),build/kafka/libs/.done)
+build/kafka/libs/.done: tests/kafka/pom.xml
+	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath build/kafka/libs)
+	@touch $@
+
 # --- tests: tests/<kind>/<folder>_<file>.c links tests/lib and the libraries of <folder> ---
 include tests/tests.mk
+
+# --- the embedded default (DESIGN 10) and what the machine needs ---
+.PHONY: run deps deps-build test test-all
+deps-build:
+	@deploy/install-packages.sh run build
+deps:
+	@deploy/install-packages.sh run build test
+run: deps-build
+	@$(MAKE) --no-print-directory -s all
+	@deploy/embedded.sh
+
+# Everything but fuzz in one run of tests/run.sh, so that the last line is the one total.
+test: deps
+	@$(MAKE) --no-print-directory test-all
+test-all: $(BUILD)/winnow $(KAFKA_LIBS) $(foreach k,unit golden db kafka,$(call test_bins,$(k)))
+	@$(RUN_TESTS) $(foreach k,unit golden db kafka,$(call test_bins,$(k)) $(sort $(wildcard tests/$(k)/*.sh)))
+
+# --- checks of the tree ---
+.PHONY: layers headers symbols docs format
+layers:
+	@deploy/check-layers.sh
+
+HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) cmd tests/lib)) $(wildcard model/kernels/*.h)
+headers:
+	@for cc in gcc clang; do for h in $(HEADERS); do \
+	    $$cc $(STD) $(WARN) -Wno-unused-macros $$(pkg-config --cflags $(PKGS)) -fsyntax-only -x c $$h -include $$h || exit 1; \
+	done; echo "headers: $(words $(HEADERS)) compile alone with $$cc"; done
+
+symbols: $(foreach f,$(FOLDERS),$(call lib,$(f)))
+	@nm -g --defined-only $^ 2>/dev/null | awk 'NF == 3 && $$3 !~ /^wn_/ { print; bad = 1 } \
+	    END { if (bad) exit 1; print "symbols: every exported name begins with wn_" }'
+
+docs: $(BUILD)/winnow
+	@$(BUILD)/winnow help options --markdown >$(BUILD)/OPTIONS.md
+	@diff -u deploy/OPTIONS.md $(BUILD)/OPTIONS.md || true
+	@cp $(BUILD)/OPTIONS.md deploy/OPTIONS.md
+
+format:
+	clang-format -i $(foreach f,$(FOLDERS) cmd,$(wildcard $(f)/*.c $(f)/*.h))
+
+# make fuzz F=ingest_parse [FUZZ_SECONDS=60]: tests/fuzz/<folder>_<subject>.c with libFuzzer
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz:
+	@test -n '$(F)' || { echo 'make fuzz F=NAME; there are:' $(notdir $(basename $(wildcard tests/fuzz/*.c))); exit 2; }
+	@mkdir -p build/fuzz/$(F).corpus
+	clang $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $$(pkg-config --cflags $(PKGS)) -pthread -o build/fuzz/$(F) \
+	    tests/fuzz/$(F).c $(foreach l,$(libs_$(firstword $(subst _, ,$(F)))),$(wildcard $(l)/*.c)) \
+	    $(wildcard build/storage/migrations_gen.c) $(LDLIBS_ALL)
+	build/fuzz/$(F) -max_total_time=$(FUZZ_SECONDS) build/fuzz/$(F).corpus $(wildcard tests/fuzz/$(F).seeds)
+
+.PHONY: install
+install: $(BUILD)/winnow
+	install -D -m 0755 $(BUILD)/winnow $(DESTDIR)$(PREFIX)/bin/winnow
+	cd model/weights && find winnow -type f -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/winnow/weights/{} \;
+	find policies -maxdepth 1 -name '*.json' -exec install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/winnow/policies {} +
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Who includes whom: prints folder → folders and libraries, and fails on what the table of the design forbids.
+set -eu
+cd "$(dirname "$0")/.."
+allowed() {
+    case $1 in
+    core) echo "sodium" ;;
+    model) echo "core cblas openblas unicode jansson intrinsics" ;;
+    classifier) echo "core model unicode" ;;
+    policies) echo "core jansson" ;;
+    storage) echo "core libpq" ;;
+    ingest) echo "core classifier policies storage librdkafka jansson" ;;
+    console) echo "core classifier policies storage microhttpd jansson" ;;
+    cmd) echo "core model classifier policies storage ingest console jansson zlib unicode cblas" ;;
+    esac
+}
+# One word for each header that is not the C library's or the system's.
+library() {
+    case $1 in
+    sodium*) echo sodium ;;
+    cblas*) echo cblas ;;
+    openblas*) echo openblas ;;
+    unicode/*) echo unicode ;;
+    jansson*) echo jansson ;;
+    libpq*|postgres*|pg_config*|catalog/*) echo libpq ;;
+    librdkafka/*) echo librdkafka ;;
+    microhttpd*) echo microhttpd ;;
+    zlib*) echo zlib ;;
+    *intrin.h) echo intrinsics ;;
+    esac
+}
+bad=0
+for f in core model classifier policies storage ingest console cmd; do
+    files=$(find "$f" -name '*.[ch]' 2>/dev/null)
+    [ -n "$files" ] || continue
+    ours=$(sed -n 's|^#[ ]*include "\([a-z]*\)/.*|\1|p' $files | sort -u)
+    theirs=$(for h in $(sed -n 's|^#[ ]*include <\(.*\)>.*|\1|p' $files | sort -u); do library "$h"; done | sort -u)
+    printf '%-11s->' "$f"
+    for to in $ours $theirs; do
+        [ "$to" = "$f" ] && continue
+        printf ' %s' "$to"
+        case " $(allowed "$f") " in *" $to "*) ;; *) printf '(!)'; bad=1 ;; esac
+    done
+    echo
+done
+[ $bad -eq 0 ] || { echo "layers: (!) marks what the folder may not include" >&2; exit 1; }
