@@ -1,0 +1,732 @@
+/*
+ * From a tree of names to a tree of variables and types.
+ *
+ * Every operator and function is checked against the types of its operands, so
+ * that a rule that can never work is refused when its file is loaded. `dyn`
+ * (members of post.extra) passes every check and is tested when evaluated.
+ * Numbers of different types may be compared, as CEL's cross-type comparisons
+ * allow; arithmetic wants both sides of one type.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "policies/cel_int.h"
+
+#define DYN (&wn_cel_types[WN_CEL_DYN])
+#define NAME_CHAIN_MAX 256 /* bytes of a dotted name */
+
+/* clang-format off */
+const struct wn_cel_type wn_cel_types[WN_CEL_KINDS] = {
+    [WN_CEL_DYN]    = { WN_CEL_DYN, NULL, NULL },
+    [WN_CEL_NULL]   = { WN_CEL_NULL, NULL, NULL },
+    [WN_CEL_BOOL]   = { WN_CEL_BOOL, NULL, NULL },
+    [WN_CEL_INT]    = { WN_CEL_INT, NULL, NULL },
+    [WN_CEL_UINT]   = { WN_CEL_UINT, NULL, NULL },
+    [WN_CEL_DOUBLE] = { WN_CEL_DOUBLE, NULL, NULL },
+    [WN_CEL_STRING] = { WN_CEL_STRING, NULL, NULL },
+    [WN_CEL_LIST]   = { WN_CEL_LIST, NULL, DYN },
+    [WN_CEL_MAP]    = { WN_CEL_MAP, DYN, DYN },
+};
+const struct wn_cel_type wn_cel_list_string
+    = { WN_CEL_LIST, NULL, &wn_cel_types[WN_CEL_STRING] };
+const struct wn_cel_type wn_cel_map_string
+    = { WN_CEL_MAP, &wn_cel_types[WN_CEL_STRING], DYN };
+
+static const char *const kind_names[WN_CEL_KINDS] = { "unknown", "error",
+    "dyn", "null", "bool", "int", "uint", "double", "string", "list", "map" };
+/* How an operator is written, for errors. */
+static const char *const op_names[] = {
+    [WN_OP_NOT] = "!",  [WN_OP_NEG] = "-",  [WN_OP_INDEX] = "[]",
+    [WN_OP_EQ] = "==",  [WN_OP_NE] = "!=",  [WN_OP_LT] = "<",
+    [WN_OP_LE] = "<=",  [WN_OP_GT] = ">",   [WN_OP_GE] = ">=",
+    [WN_OP_IN] = "in",  [WN_OP_ADD] = "+",  [WN_OP_SUB] = "-",
+    [WN_OP_MUL] = "*",  [WN_OP_DIV] = "/",  [WN_OP_MOD] = "%",
+    [WN_OP_AND] = "&&", [WN_OP_OR] = "||",
+};
+/* clang-format on */
+
+struct checker {
+    struct wn_cel_lexer *lx;
+    const struct wn_cel_env *env;
+    size_t *scans;
+    struct wn_cel_run *run; /* for constant maps */
+};
+
+static enum wn_status check(struct checker *ck, struct wn_cel_node *n);
+
+/* --- types --- */
+
+const char *
+wn_cel_type_text(const struct wn_cel_type *type, char *buf, size_t len)
+{
+    char key[64], elem[64];
+
+    if (len > 64)
+        len = 64;
+    if (type->elem == NULL)
+        snprintf(buf, len, "%s", kind_names[type->kind]);
+    else if (type->elem->elem != NULL) /* deep ones are not worth the room */
+        snprintf(buf, len, "%s(...)", kind_names[type->kind]);
+    else if (type->key == NULL)
+        snprintf(buf, len, "list(%s)",
+            wn_cel_type_text(type->elem, elem, sizeof(elem)));
+    else
+        snprintf(buf, len, "map(%s, %s)",
+            wn_cel_type_text(type->key, key, 20),
+            wn_cel_type_text(type->elem, elem, 20));
+    return buf;
+}
+
+static bool
+numeric(const struct wn_cel_type *t)
+{
+    return t->kind >= WN_CEL_INT && t->kind <= WN_CEL_DOUBLE;
+}
+
+static bool
+is_kind(const struct wn_cel_type *t, enum wn_cel_kind kind)
+{
+    return t->kind == kind || t->kind == WN_CEL_DYN;
+}
+
+/* May a value of one be a value of the other? */
+static bool
+agree(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    while (a->kind == b->kind && a->elem != NULL) {
+        if (a->key != NULL && !agree(a->key, b->key))
+            return false;
+        a = a->elem;
+        b = b->elem;
+    }
+    return a->kind == b->kind || a->kind == WN_CEL_DYN
+        || b->kind == WN_CEL_DYN;
+}
+
+static bool
+same_type(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    while (a->kind == b->kind && a->elem != NULL) {
+        if (a->key != NULL && !same_type(a->key, b->key))
+            return false;
+        a = a->elem;
+        b = b->elem;
+    }
+    return a->kind == b->kind;
+}
+
+static bool
+equatable(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    return agree(a, b) || (numeric(a) && numeric(b));
+}
+
+static bool
+orderable(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    if (numeric(a) && numeric(b))
+        return true;
+    if (!agree(a, b))
+        return false;
+    return a->kind != WN_CEL_NULL && a->elem == NULL
+        && b->kind != WN_CEL_NULL && b->elem == NULL;
+}
+
+static enum wn_status
+fail_memory(const struct checker *ck, const struct wn_cel_node *n)
+{
+    return wn_cel_fail(ck->lx, n->at, "the policy takes too much memory");
+}
+
+static enum wn_status
+fail_types(const struct checker *ck, const struct wn_cel_node *n,
+    const char *verb, const char *hint)
+{
+    char a[64], b[64];
+
+    return wn_cel_fail(ck->lx, n->at, "'%s' cannot %s %s and %s%s",
+        op_names[n->op], verb,
+        wn_cel_type_text(n->kids[0]->type, a, sizeof(a)),
+        wn_cel_type_text(n->kids[1]->type, b, sizeof(b)), hint);
+}
+
+/* --- names --- */
+
+static const char *
+var_name(const void *names, size_t i)
+{
+    return ((const struct wn_cel_var *)names)[i].name;
+}
+
+/* "a.b.c" of a chain of selections that begins with a name; 0 if it is none
+ * or too long for any name there is. */
+static size_t
+chain_text(const struct wn_cel_node *n, char *buf)
+{
+    size_t len = 0;
+
+    if (n->op == WN_OP_SELECT) {
+        len = chain_text(n->kids[0], buf);
+        if (len == 0 || len + 1 >= NAME_CHAIN_MAX)
+            return 0;
+        buf[len++] = '.';
+    } else if (n->op != WN_OP_NAME) {
+        return 0;
+    }
+    if (n->name.len >= NAME_CHAIN_MAX - len)
+        return 0;
+    memcpy(buf + len, n->name.p, n->name.len);
+    return len + n->name.len;
+}
+
+static bool
+find_var(const struct wn_cel_env *env, const char *p, size_t len,
+    uint32_t *ret)
+{
+    for (size_t i = 0; i < env->n; i++) {
+        if (strncmp(env->vars[i].name, p, len) == 0
+            && env->vars[i].name[len] == '\0') {
+            *ret = (uint32_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes the longest part of a chain that is a variable into one. */
+static bool
+resolve(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
+{
+    char buf[NAME_CHAIN_MAX];
+    size_t len = chain_text(n, buf);
+
+    if (len > 0 && find_var(ck->env, buf, len, &n->index)) {
+        n->type = op == WN_OP_VAR ? ck->env->vars[n->index].type
+                                  : &wn_cel_types[WN_CEL_BOOL];
+        n->op = op;
+        n->kids_n = 0;
+        return true;
+    }
+    return n->op == WN_OP_SELECT && resolve(ck, n->kids[0], WN_OP_VAR);
+}
+
+static enum wn_status
+fail_name(struct checker *ck, const struct wn_cel_node *n)
+{
+    char buf[NAME_CHAIN_MAX];
+    size_t len = chain_text(n, buf);
+    const char *near;
+
+    while (n->op == WN_OP_SELECT)
+        n = n->kids[0];
+    if (len == 0)
+        return wn_cel_fail(ck->lx, n->at, "no such signal");
+    near = wn_suggest(buf, len, var_name, ck->env->vars, ck->env->n);
+    len = len < 60 ? len : 60;
+    if (near == NULL)
+        return wn_cel_fail(
+            ck->lx, n->at, "no such signal: %.*s", (int)len, buf);
+    return wn_cel_fail(ck->lx, n->at,
+        "no such signal: %.*s; did you mean %s?", (int)len, buf, near);
+}
+
+static bool
+begins_with_name(const struct wn_cel_node *n)
+{
+    while (n->op == WN_OP_SELECT)
+        n = n->kids[0];
+    return n->op == WN_OP_NAME;
+}
+
+/* A name, or a.b where a is a map. op is SELECT or HAS. */
+static enum wn_status
+check_select(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
+{
+    const struct wn_cel_type *from;
+    char buf[64];
+    enum wn_status rc;
+
+    if (begins_with_name(n)
+        && !resolve(ck, n, op == WN_OP_HAS ? WN_OP_HAS_VAR : WN_OP_VAR))
+        return fail_name(ck, n);
+    if (n->op != WN_OP_SELECT)
+        return WN_OK;
+    rc = check(ck, n->kids[0]);
+    if (rc != WN_OK)
+        return rc;
+    from = n->kids[0]->type;
+    if (!is_kind(from, WN_CEL_MAP))
+        return wn_cel_fail(ck->lx, n->at, "%s has no members",
+            wn_cel_type_text(from, buf, sizeof(buf)));
+    n->op = op;
+    n->type = op == WN_OP_HAS ? &wn_cel_types[WN_CEL_BOOL]
+        : from->elem != NULL  ? from->elem
+                              : DYN;
+    return WN_OK;
+}
+
+/* --- calls --- */
+
+static bool
+call_is(const struct wn_cel_node *n, const char *name)
+{
+    return strncmp(name, n->name.p, n->name.len) == 0
+        && name[n->name.len] == '\0';
+}
+
+static enum wn_status
+check_has(struct checker *ck, struct wn_cel_node *n)
+{
+    struct wn_cel_node *kid = n->kids_n == 1 ? n->kids[0] : NULL;
+    size_t at = n->at;
+    enum wn_status rc;
+
+    if (kid == NULL || kid->op != WN_OP_SELECT)
+        return wn_cel_fail(ck->lx, n->at,
+            "has() takes one member: has(author.followers)");
+    rc = check_select(ck, kid, WN_OP_HAS);
+    if (rc != WN_OK)
+        return rc;
+    *n = *kid;
+    n->at = (uint32_t)at;
+    return WN_OK;
+}
+
+static bool
+takes(const struct wn_cel_fn *fn, const struct wn_cel_node *n)
+{
+    if (fn->member != n->member || fn->args_n != n->kids_n)
+        return false;
+    for (uint32_t i = 0; i < n->kids_n; i++)
+        if (fn->args[i] != WN_CEL_DYN
+            && !is_kind(n->kids[i]->type, fn->args[i]))
+            return false;
+    return true;
+}
+
+static const char *
+fn_name(const void *names, size_t i)
+{
+    return ((const struct wn_cel_fn *)names)[i].name;
+}
+
+static enum wn_status
+fail_no_function(const struct checker *ck, const struct wn_cel_node *n)
+{
+    int len = n->name.len < 60 ? (int)n->name.len : 60;
+    const char *near;
+
+    if (wn_cel_fn_later(n->name))
+        return wn_cel_fail(ck->lx, n->at,
+            "%.*s() is not supported by this version", len, n->name.p);
+    near = wn_suggest(
+        n->name.p, n->name.len, fn_name, wn_cel_fns, wn_cel_fns_n);
+    if (near == NULL)
+        return wn_cel_fail(
+            ck->lx, n->at, "no such function: %.*s()", len, n->name.p);
+    return wn_cel_fail(ck->lx, n->at,
+        "no such function: %.*s(); did you mean %s()?", len, n->name.p, near);
+}
+
+/* The function exists; its arguments are not what it takes. */
+static enum wn_status
+fail_arguments(const struct checker *ck, const struct wn_cel_node *n,
+    const struct wn_cel_fn *fn)
+{
+    char a[64];
+    unsigned want = fn->args_n - fn->member;
+
+    if (fn->member && !n->member)
+        return wn_cel_fail(ck->lx, n->at, "%s() is written a.%s(b)",
+            fn->name, fn->name);
+    if (n->member && !fn->member)
+        return wn_cel_fail(
+            ck->lx, n->at, "%s() is written %s(a)", fn->name, fn->name);
+    if (fn->args_n != n->kids_n)
+        return wn_cel_fail(ck->lx, n->at, "%s() takes %u argument%s",
+            fn->name, want, want == 1 ? "" : "s");
+    for (uint32_t i = 0; i < n->kids_n; i++)
+        if (i + 1 == n->kids_n || !is_kind(n->kids[i]->type, fn->args[i]))
+            return wn_cel_fail(ck->lx, n->at, "%s() does not take %s %s%s",
+                fn->name, i == 0 && fn->member ? "" : "the argument",
+                wn_cel_type_text(n->kids[i]->type, a, sizeof(a)),
+                call_is(n, "contains") && i == 0
+                        && n->kids[0]->type->kind == WN_CEL_LIST
+                    ? "; for a list write: x in list"
+                    : "");
+    return WN_OK; /* not reached: a function takes an argument */
+}
+
+static enum wn_status
+check_call(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_fn *near = NULL;
+
+    if (!n->member && call_is(n, "has"))
+        return check_has(ck, n);
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        enum wn_status rc = check(ck, n->kids[i]);
+
+        if (rc != WN_OK)
+            return rc;
+    }
+    for (size_t i = 0; i < wn_cel_fns_n; i++) {
+        const struct wn_cel_fn *fn = &wn_cel_fns[i];
+
+        if (!call_is(n, fn->name))
+            continue;
+        if (near == NULL || fn->member == n->member)
+            near = fn;
+        if (!takes(fn, n))
+            continue;
+        n->fn = fn;
+        n->type = &wn_cel_types[fn->ret];
+        *ck->scans += fn->scans && n->kids[0]->op != WN_OP_CONST;
+        return WN_OK;
+    }
+    return near == NULL ? fail_no_function(ck, n)
+                        : fail_arguments(ck, n, near);
+}
+
+/* --- literals --- */
+
+static const struct wn_cel_type *
+join(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    if (a == NULL)
+        return b;
+    return same_type(a, b) ? a : DYN;
+}
+
+static bool
+all_const(const struct wn_cel_node *n)
+{
+    for (uint32_t i = 0; i < n->kids_n; i++)
+        if (n->kids[i]->op != WN_OP_CONST)
+            return false;
+    return true;
+}
+
+/* Every step-th kid from `from`, as an array of values. */
+static struct wn_cel_value *
+const_kids(struct checker *ck, const struct wn_cel_node *n, uint32_t from,
+    uint32_t step)
+{
+    struct wn_cel_value *v
+        = wn_arena_array(ck->lx->arena, n->kids_n / step + 1, sizeof(*v));
+
+    for (uint32_t i = from; v != NULL && i < n->kids_n; i += step)
+        v[i / step] = n->kids[i]->value;
+    return v;
+}
+
+static enum wn_status
+check_list(struct checker *ck, struct wn_cel_node *n)
+{
+    struct wn_cel_type *type
+        = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
+    enum wn_status rc;
+
+    if (type == NULL)
+        return fail_memory(ck, n);
+    type->kind = WN_CEL_LIST;
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        rc = check(ck, n->kids[i]);
+        if (rc != WN_OK)
+            return rc;
+        type->elem = join(type->elem, n->kids[i]->type);
+    }
+    if (type->elem == NULL)
+        type->elem = DYN;
+    n->type = type;
+    if (!all_const(n))
+        return WN_OK;
+    n->value.kind = WN_CEL_LIST;
+    n->value.seq.n = n->kids_n;
+    n->value.seq.v = const_kids(ck, n, 0, 1);
+    if (n->value.seq.v == NULL)
+        return fail_memory(ck, n);
+    n->op = WN_OP_CONST;
+    return WN_OK;
+}
+
+/* A map of constants becomes one; a key given twice is seen here already. */
+static enum wn_status
+fold_map(struct checker *ck, struct wn_cel_node *n)
+{
+    struct wn_cel_value map = { .kind = WN_CEL_MAP };
+
+    map.seq.v = const_kids(ck, n, 1, 2);
+    map.seq.keys = const_kids(ck, n, 0, 2);
+    if (map.seq.v == NULL || map.seq.keys == NULL)
+        return fail_memory(ck, n);
+    for (; map.seq.n < n->kids_n / 2; map.seq.n++) {
+        struct wn_cel_value found;
+
+        wn_cel_run_init(ck->run, NULL);
+        found = wn_cel_in(ck->run, &n->kids[2 * map.seq.n]->value, &map);
+        if (found.kind != WN_CEL_BOOL || found.b)
+            return wn_cel_fail(ck->lx, n->kids[2 * map.seq.n]->at,
+                "the map has this key already");
+    }
+    n->value = map;
+    n->op = WN_OP_CONST;
+    return WN_OK;
+}
+
+static enum wn_status
+check_map(struct checker *ck, struct wn_cel_node *n)
+{
+    struct wn_cel_type *type
+        = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
+    enum wn_status rc;
+
+    if (type == NULL)
+        return fail_memory(ck, n);
+    type->kind = WN_CEL_MAP;
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        const struct wn_cel_type **part = i % 2 ? &type->elem : &type->key;
+        enum wn_cel_kind kind;
+
+        rc = check(ck, n->kids[i]);
+        if (rc != WN_OK)
+            return rc;
+        kind = n->kids[i]->type->kind;
+        if (i % 2 == 0 && (kind == WN_CEL_NULL || kind == WN_CEL_DOUBLE
+                || n->kids[i]->type->elem != NULL))
+            return wn_cel_fail(ck->lx, n->kids[i]->at,
+                "a map's keys are strings, ints, uints or bools");
+        *part = join(*part, n->kids[i]->type);
+    }
+    if (type->key == NULL)
+        type->key = type->elem = DYN;
+    n->type = type;
+    return all_const(n) ? fold_map(ck, n) : WN_OK;
+}
+
+static const struct wn_cel_type *
+const_type(const struct wn_cel_value *v)
+{
+    return &wn_cel_types[v->kind];
+}
+
+/* --- operators: the kids are checked --- */
+
+static enum wn_status
+check_logic(struct checker *ck, struct wn_cel_node *n)
+{
+    char a[64];
+
+    for (uint32_t i = 0; i < n->kids_n; i++)
+        if (!is_kind(n->kids[i]->type, WN_CEL_BOOL))
+            return wn_cel_fail(ck->lx, n->kids[i]->at,
+                "'%s' wants a bool, this is %s", op_names[n->op],
+                wn_cel_type_text(n->kids[i]->type, a, sizeof(a)));
+    n->type = &wn_cel_types[WN_CEL_BOOL];
+    return WN_OK;
+}
+
+static enum wn_status
+check_neg(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *t = n->kids[0]->type;
+    char a[64];
+
+    if (!is_kind(t, WN_CEL_INT) && t->kind != WN_CEL_DOUBLE)
+        return wn_cel_fail(ck->lx, n->at, "'-' wants an int or a double, "
+            "not %s", wn_cel_type_text(t, a, sizeof(a)));
+    n->type = t;
+    return WN_OK;
+}
+
+static enum wn_status
+check_compare(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
+    bool equality = n->op == WN_OP_EQ || n->op == WN_OP_NE;
+
+    if (equality ? !equatable(a, b) : !orderable(a, b))
+        return fail_types(ck, n, "compare", "");
+    n->type = &wn_cel_types[WN_CEL_BOOL];
+    /* Elements of unknown depth are compared one by one. */
+    *ck->scans += equality && a->kind == b->kind
+        && (a->elem != NULL || a->kind == WN_CEL_DYN);
+    return WN_OK;
+}
+
+static enum wn_status
+check_in(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
+
+    if (b->kind == WN_CEL_STRING)
+        return wn_cel_fail(ck->lx, n->at, "'in' wants a list or a map; for "
+            "a part of a text write: text.contains(part)");
+    if (b->kind != WN_CEL_DYN && b->elem == NULL)
+        return fail_types(ck, n, "look through", "");
+    if (b->elem != NULL
+        && !equatable(a, b->kind == WN_CEL_MAP ? b->key : b->elem))
+        return fail_types(ck, n, "compare", "");
+    n->type = &wn_cel_types[WN_CEL_BOOL];
+    *ck->scans += n->kids[1]->op != WN_OP_CONST;
+    return WN_OK;
+}
+
+static bool
+adds(enum wn_cel_op op, enum wn_cel_kind kind)
+{
+    switch (kind) {
+    case WN_CEL_DYN:
+    case WN_CEL_INT:
+    case WN_CEL_UINT:
+        return true;
+    case WN_CEL_DOUBLE:
+        return op != WN_OP_MOD;
+    case WN_CEL_STRING:
+    case WN_CEL_LIST:
+        return op == WN_OP_ADD;
+    default:
+        return false;
+    }
+}
+
+static enum wn_status
+check_arithmetic(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
+    bool dyn_side = a->kind == WN_CEL_DYN || b->kind == WN_CEL_DYN;
+
+    if (numeric(a) && numeric(b) && a->kind != b->kind)
+        return fail_types(ck, n, "take",
+            ": write 30.0 for 30, or double(x) for x");
+    if ((a->kind != b->kind && !dyn_side) || !adds(n->op, a->kind)
+        || !adds(n->op, b->kind))
+        return fail_types(ck, n, "take", "");
+    n->type = a->kind == WN_CEL_DYN ? b : a;
+    if (a->kind == WN_CEL_LIST && b->kind == WN_CEL_LIST
+        && !same_type(a, b))
+        n->type = &wn_cel_types[WN_CEL_LIST];
+    return WN_OK;
+}
+
+static enum wn_status
+check_index(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *a = n->kids[0]->type, *i = n->kids[1]->type;
+    char text[64];
+
+    if (a->kind == WN_CEL_LIST && !is_kind(i, WN_CEL_INT)
+        && i->kind != WN_CEL_UINT)
+        return wn_cel_fail(ck->lx, n->at, "a list's index is an int, not %s",
+            wn_cel_type_text(i, text, sizeof(text)));
+    if (a->kind == WN_CEL_MAP && !equatable(a->key, i))
+        return wn_cel_fail(ck->lx, n->at, "the map has no key of type %s",
+            wn_cel_type_text(i, text, sizeof(text)));
+    if (a->kind != WN_CEL_DYN && a->elem == NULL)
+        return wn_cel_fail(ck->lx, n->at, "%s has no elements",
+            wn_cel_type_text(a, text, sizeof(text)));
+    n->type = a->elem != NULL ? a->elem : DYN;
+    return WN_OK;
+}
+
+static enum wn_status
+check_cond(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *yes = n->kids[1]->type, *no = n->kids[2]->type;
+    char a[64], b[64];
+
+    if (!is_kind(n->kids[0]->type, WN_CEL_BOOL))
+        return wn_cel_fail(ck->lx, n->at, "'?' wants a bool before it, "
+            "not %s", wn_cel_type_text(n->kids[0]->type, a, sizeof(a)));
+    if (!agree(yes, no))
+        return wn_cel_fail(ck->lx, n->at, "'?' gives %s or %s: both sides "
+            "are of one type", wn_cel_type_text(yes, a, sizeof(a)),
+            wn_cel_type_text(no, b, sizeof(b)));
+    n->type = join(yes, no);
+    return WN_OK;
+}
+
+static enum wn_status
+check_operator(struct checker *ck, struct wn_cel_node *n)
+{
+    switch (n->op) {
+    case WN_OP_NOT:
+    case WN_OP_AND:
+    case WN_OP_OR:
+        return check_logic(ck, n);
+    case WN_OP_NEG:
+        return check_neg(ck, n);
+    case WN_OP_INDEX:
+        return check_index(ck, n);
+    case WN_OP_IN:
+        return check_in(ck, n);
+    case WN_OP_COND:
+        return check_cond(ck, n);
+    case WN_OP_EQ:
+    case WN_OP_NE:
+    case WN_OP_LT:
+    case WN_OP_LE:
+    case WN_OP_GT:
+    case WN_OP_GE:
+        return check_compare(ck, n);
+    default:
+        return check_arithmetic(ck, n);
+    }
+}
+
+static enum wn_status
+check(struct checker *ck, struct wn_cel_node *n)
+{
+    switch (n->op) {
+    case WN_OP_CONST:
+        n->type = const_type(&n->value);
+        return WN_OK;
+    case WN_OP_VAR: /* resolve() made it one */
+        return WN_OK;
+    case WN_OP_NAME:
+    case WN_OP_SELECT:
+        return check_select(ck, n, WN_OP_SELECT);
+    case WN_OP_CALL:
+        return check_call(ck, n);
+    case WN_OP_LIST:
+        return check_list(ck, n);
+    case WN_OP_MAP:
+        return check_map(ck, n);
+    default:
+        break;
+    }
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        enum wn_status rc = check(ck, n->kids[i]);
+
+        if (rc != WN_OK)
+            return rc;
+    }
+    return check_operator(ck, n);
+}
+
+enum wn_status
+wn_cel_compile(const struct wn_cel_node **ret, struct wn_arena *arena,
+    const char *src, size_t len, const char *what,
+    const struct wn_cel_env *env, size_t *scans, struct wn_err *err)
+{
+    struct wn_cel_lexer lx = { .src = src,
+        .len = len,
+        .what = what,
+        .arena = arena,
+        .err = err };
+    struct wn_cel_run run;
+    struct checker ck
+        = { .lx = &lx, .env = env, .scans = scans, .run = &run };
+    struct wn_cel_node *node;
+    enum wn_status rc;
+
+    if (len > WN_CEL_SOURCE_MAX)
+        return wn_fail(err, WN_REJECT, "%s is longer than %u bytes", what,
+            WN_CEL_SOURCE_MAX);
+    rc = wn_cel_parse(&node, &lx);
+    if (rc == WN_OK)
+        rc = check(&ck, node);
+    if (rc == WN_OK)
+        *ret = node;
+    return rc;
+}
