@@ -53,6 +53,8 @@ struct wn_record {
     int64_t next;       /* first offset after it, as far as this record
                            tells: Kafka offset + 1, byte after the line */
     int64_t time_us;    /* message time; WN_TIME_UNKNOWN if none        */
+    int64_t fallback_us; /* message time where the envelope has none
+                           either (a file's own); 0: none               */
     int32_t leader_epoch; /* Kafka's; -1 if unknown                     */
     struct wn_str key;  /* raw bytes; p NULL where there is none        */
     struct wn_str raw;  /* the message; p NULL for a Kafka tombstone    */

@@ -67,6 +67,8 @@ message_time(struct wn_parser *ps)
         rec->time_us = ps->time_us;
     if (rec->time_us == WN_TIME_UNKNOWN)
         rec->time_us = ps->item->post.created_us;
+    if (rec->time_us == WN_TIME_UNKNOWN && rec->fallback_us != 0)
+        rec->time_us = rec->fallback_us;
 }
 
 static void
