@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/utf8_int.h"
 
 #define PAIRS_MAX 3072 /* bytes of formatted pairs   */
 #define LINE_BYTES 4096 /* bytes of a line with its \n */
@@ -35,34 +36,12 @@ wn_log_setup(enum wn_log_level min, bool json)
     as_json = json;
 }
 
-/* Length of the valid UTF-8 sequence at s (of n > 0 bytes); 0 if none. */
-static size_t
-utf8_len(const unsigned char *s, size_t n)
-{
-    unsigned char c = s[0];
-    size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-    if (c < 0x80)
-        return 1;
-    if (c < 0xc2 || c > 0xf4 || n < len)
-        return 0;
-    /* overlong forms, surrogates and what lies beyond U+10FFFF */
-    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) ||
-        (c == 0xf0 && s[1] < 0x90) || (c == 0xf4 && s[1] > 0x8f))
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return len;
-}
-
 /* The character at s as it stands between quotes; returns bytes of s read.
  * Only \" \\ \n \r \t and \xNN come out: quoted_to_json() relies on it. */
 static size_t
 escape(const char *s, size_t n, char out[5])
 {
-    size_t len = utf8_len((const unsigned char *)s, n);
+    size_t len = wn_utf8_len(s, n);
     unsigned char c = (unsigned char)*s;
     char letter = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : 0;
 
