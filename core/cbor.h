@@ -1,7 +1,7 @@
 /*
  * Deterministic CBOR (RFC 8949 section 4.2.1: shortest heads, definite
- * lengths; the caller writes map keys in ascending order, asserted in the
- * decoder's check) into a wn_buf, and a bounded reader for what we wrote.
+ * lengths; the caller writes map keys in ascending order, which
+ * wn_cbor_check() tells) into a wn_buf, and a bounded reader for what we wrote.
  */
 #ifndef WN_CORE_CBOR_H
 #define WN_CORE_CBOR_H
@@ -43,5 +43,13 @@ struct wn_cbor_reader {
 /* Reads one head (and a string's bytes). WN_REJECT on what we never write. */
 enum wn_status wn_cbor_next(
     struct wn_cbor_reader *r, struct wn_cbor_item *ret, struct wn_err *err);
+
+/*
+ * Whether p holds exactly one item as we write it: nothing after it, map keys
+ * ascending by their encoded bytes and different, at most WN_CBOR_DEPTH_MAX
+ * deep. WN_REJECT says at which byte it is not.
+ */
+#define WN_CBOR_DEPTH_MAX 16
+enum wn_status wn_cbor_check(const void *p, size_t len, struct wn_err *err);
 
 #endif
