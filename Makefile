@@ -108,7 +108,8 @@ layers:
 HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) cmd tests/lib)) $(wildcard model/kernels/*.h)
 headers:
 	@for cc in gcc clang; do for h in $(HEADERS); do \
-	    $$cc $(STD) $(WARN) -Wno-unused-macros $$(pkg-config --cflags $(PKGS)) -fsyntax-only -x c $$h -include $$h || exit 1; \
+	    printf '#include "%s"\nextern int wn_not_empty;\n' $$h | \
+	    $$cc $(STD) $(WARN) $$(pkg-config --cflags $(PKGS)) -fsyntax-only -x c - || { echo "$$h does not compile alone"; exit 1; }; \
 	done; echo "headers: $(words $(HEADERS)) compile alone with $$cc"; done
 
 symbols: $(foreach f,$(FOLDERS),$(call lib,$(f)))
