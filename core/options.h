@@ -79,7 +79,8 @@ enum wn_status wn_options_set(struct wn_options *o, const char *name,
 /* WN_REJECT on the first bad line, or when the file cannot be read. */
 enum wn_status wn_options_file(
     struct wn_options *o, const char *path, struct wn_err *err);
-/* Every WINNOW_* variable but WINNOW_CONFIG; unknown ones are errors too. */
+/* Every WINNOW_* variable but WINNOW_CONFIG and what Kubernetes sets for a
+ * Service (WINNOW_SERVICE_HOST, WINNOW_PORT_...); unknown ones are errors. */
 enum wn_status wn_options_env(
     struct wn_options *o, char *const *env, struct wn_err *err);
 
@@ -87,7 +88,8 @@ enum wn_status wn_options_env(
  * File, environment, then the flags of argv that are options. Others are left
  * in argv order: *ret_argc and argv are cut down to argv[0], unknown flags
  * are errors unless listed in `own` (NULL-terminated: "--jsonl", "--top=" for
- * one with a value); those are left in argv too. "--" ends the flags.
+ * one with a value); those are left in argv too. "--" ends the flags and is
+ * taken out. --config FILE is read, and taken out, here.
  */
 enum wn_status wn_options_load(struct wn_options *o, int *argc, char **argv,
     const char *const *own, char *const *env, struct wn_err *err);
