@@ -1,0 +1,366 @@
+/*
+ * From a weight file's tensors to the encoder's arrays.
+ *
+ * Every tensor is found by its name in one of three spellings of the family,
+ * its shape is compared with config.json's, and it is converted to floats
+ * into one block whose size is computed first. Tensors that are not asked for
+ * (position_ids, heads of other tasks) are left alone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/encoder_int.h"
+
+#define NAME_MAX_LEN 160
+
+static float *
+take(struct wn_encoder *e, size_t n)
+{
+    float *p = e->floats + e->floats_n;
+
+    /* Rows of 16 floats: what follows begins on a cache line. */
+    n = (n + 15) & ~(size_t)15;
+    WN_ASSERT(n <= e->floats_max - e->floats_n);
+    e->floats_n += n;
+    return p;
+}
+
+static enum wn_status
+bad(const struct wn_encoder *e, const char *name, const char *why,
+    struct wn_err *err)
+{
+    return wn_fail(err, WN_REJECT, "%s: tensor '%s': %s",
+        wn_safetensors_name(e->file), name, why);
+}
+
+/* The tensor of that name and shape; cols 0 means a vector. */
+static enum wn_status
+find(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
+    const struct wn_tensor **ret, struct wn_err *err)
+{
+    const struct wn_tensor *t = wn_safetensors_find(e->file, name);
+
+    if (t == NULL)
+        return bad(e, name, "is missing", err);
+    if (t->rank != (cols == 0 ? 1u : 2u) || t->shape[0] != rows ||
+        (cols != 0 && t->shape[1] != cols))
+        return bad(e, name, "shape is not what config.json says", err);
+    if (t->dtype == WN_U8 || t->dtype == WN_I32 || t->dtype == WN_I64)
+        return bad(e, name, "dtype is not one of weights", err);
+    *ret = t;
+    return WN_OK;
+}
+
+/* The scales of an I8 matrix: "<name>.scale", F32, one a row. */
+static enum wn_status
+find_scale(const struct wn_encoder *e, const char *name,
+    const struct wn_tensor *t, const struct wn_tensor **ret,
+    struct wn_err *err)
+{
+    char scale[NAME_MAX_LEN + 8];
+    enum wn_status rc;
+
+    *ret = NULL;
+    if (t->dtype != WN_I8)
+        return WN_OK;
+    if (t->rank != 2)
+        return bad(e, name, "an I8 vector", err);
+    snprintf(scale, sizeof(scale), "%s.scale", name);
+    rc = find(e, scale, t->shape[0], 0, ret, err);
+    if (rc == WN_OK && (*ret)->dtype != WN_F32)
+        rc = bad(e, scale, "is not F32", err);
+    return rc;
+}
+
+static enum wn_status
+load(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
+    float *out, struct wn_err *err)
+{
+    const struct wn_tensor *t, *scale;
+    enum wn_status rc;
+    float s;
+
+    rc = find(e, name, rows, cols, &t, err);
+    if (rc == WN_OK)
+        rc = find_scale(e, name, t, &scale, err);
+    if (rc != WN_OK)
+        return rc;
+    wn_tensor_floats(t, 0, t->n, out);
+    for (size_t r = 0; scale != NULL && r < rows; r++) {
+        wn_tensor_floats(scale, r, 1, &s);
+        for (size_t c = 0; c < cols; c++)
+            out[r * cols + c] *= s;
+    }
+    return WN_OK;
+}
+
+static void
+alloc_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in)
+{
+    l->out = out;
+    l->in = in;
+    l->w = take(e, out * in);
+    l->b = take(e, out);
+}
+
+/* Rows [first, first + rows) of l are base.weight and base.bias. */
+static enum wn_status
+load_rows(const struct wn_encoder *e, struct wn_linear *l, size_t first,
+    size_t rows, const char *base, struct wn_err *err)
+{
+    char name[NAME_MAX_LEN];
+    enum wn_status rc;
+
+    snprintf(name, sizeof(name), "%s.weight", base);
+    rc = load(e, name, rows, l->in, l->w + first * l->in, err);
+    if (rc != WN_OK)
+        return rc;
+    snprintf(name, sizeof(name), "%s.bias", base);
+    return load(e, name, rows, 0, l->b + first, err);
+}
+
+static enum wn_status
+load_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in,
+    const char *base, struct wn_err *err)
+{
+    alloc_linear(e, l, out, in);
+    return load_rows(e, l, 0, out, base, err);
+}
+
+/* Old files say gamma and beta for weight and bias. */
+static enum wn_status
+load_norm(struct wn_encoder *e, struct wn_norm *norm, const char *base,
+    struct wn_err *err)
+{
+    size_t h = e->conf.shape.hidden;
+    char name[NAME_MAX_LEN];
+    enum wn_status rc;
+    bool old;
+
+    norm->gamma = take(e, h);
+    norm->beta = take(e, h);
+    snprintf(name, sizeof(name), "%s.gamma", base);
+    old = wn_safetensors_find(e->file, name) != NULL;
+    if (!old)
+        snprintf(name, sizeof(name), "%s.weight", base);
+    rc = load(e, name, h, 0, norm->gamma, err);
+    if (rc != WN_OK)
+        return rc;
+    snprintf(name, sizeof(name), "%s.%s", base, old ? "beta" : "bias");
+    return load(e, name, h, 0, norm->beta, err);
+}
+
+/* Part names of a layer in the two families. */
+enum part {
+    LAYER, QUERY, KEY, VALUE, ATTN_OUT, ATTN_NORM, FFN_IN, FFN_OUT, FFN_NORM
+};
+static const char *const parts[][2] = {
+    [LAYER] = { "encoder.layer", "transformer.layer" },
+    [QUERY] = { "attention.self.query", "attention.q_lin" },
+    [KEY] = { "attention.self.key", "attention.k_lin" },
+    [VALUE] = { "attention.self.value", "attention.v_lin" },
+    [ATTN_OUT] = { "attention.output.dense", "attention.out_lin" },
+    [ATTN_NORM] = { "attention.output.LayerNorm", "sa_layer_norm" },
+    [FFN_IN] = { "intermediate.dense", "ffn.lin1" },
+    [FFN_OUT] = { "output.dense", "ffn.lin2" },
+    [FFN_NORM] = { "output.LayerNorm", "output_layer_norm" },
+};
+
+static const char *
+part_name(const struct wn_encoder *e, size_t layer, enum part part,
+    char out[NAME_MAX_LEN])
+{
+    snprintf(out, NAME_MAX_LEN, "%s%s.%zu.%s", e->prefix,
+        parts[LAYER][e->conf.distil], layer, parts[part][e->conf.distil]);
+    return out;
+}
+
+static enum wn_status
+load_qkv(struct wn_encoder *e, struct wn_linear *qkv, size_t layer,
+    struct wn_err *err)
+{
+    static const enum part order[] = { QUERY, KEY, VALUE };
+    size_t h = e->conf.shape.hidden;
+    char name[NAME_MAX_LEN];
+    enum wn_status rc = WN_OK;
+
+    alloc_linear(e, qkv, 3 * h, h);
+    for (size_t i = 0; i < 3 && rc == WN_OK; i++)
+        rc = load_rows(e, qkv, i * h, h,
+            part_name(e, layer, order[i], name), err);
+    return rc;
+}
+
+static enum wn_status
+load_layer(struct wn_encoder *e, size_t i, struct wn_err *err)
+{
+    struct wn_layer *l = &e->layers[i];
+    size_t h = e->conf.shape.hidden, f = e->conf.shape.ffn;
+    char name[NAME_MAX_LEN];
+    enum wn_status rc;
+
+    rc = load_qkv(e, &l->qkv, i, err);
+    if (rc == WN_OK)
+        rc = load_linear(e, &l->attn_out, h, h,
+            part_name(e, i, ATTN_OUT, name), err);
+    if (rc == WN_OK)
+        rc = load_norm(
+            e, &l->attn_norm, part_name(e, i, ATTN_NORM, name), err);
+    if (rc == WN_OK)
+        rc = load_linear(
+            e, &l->ffn_in, f, h, part_name(e, i, FFN_IN, name), err);
+    if (rc == WN_OK)
+        rc = load_linear(
+            e, &l->ffn_out, h, f, part_name(e, i, FFN_OUT, name), err);
+    if (rc == WN_OK)
+        rc = load_norm(
+            e, &l->ffn_norm, part_name(e, i, FFN_NORM, name), err);
+    return rc;
+}
+
+static enum wn_status
+find_prefix(struct wn_encoder *e, struct wn_err *err)
+{
+    static const char *const known[] = { "", "bert.", "distilbert." };
+    char name[NAME_MAX_LEN];
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        snprintf(name, sizeof(name), "%sembeddings.word_embeddings.weight",
+            known[i]);
+        if (wn_safetensors_find(e->file, name) == NULL)
+            continue;
+        snprintf(e->prefix, sizeof(e->prefix), "%s", known[i]);
+        return WN_OK;
+    }
+    return bad(e, "embeddings.word_embeddings.weight", "is missing", err);
+}
+
+static enum wn_status
+load_embeddings(struct wn_encoder *e, struct wn_err *err)
+{
+    const struct wn_encoder_shape *s = &e->conf.shape;
+    char name[NAME_MAX_LEN], *end;
+    enum wn_status rc;
+    float *types;
+
+    end = name +
+        snprintf(name, sizeof(name), "%sembeddings.", e->prefix);
+    strcpy(end, "word_embeddings.weight");
+    rc = find(e, name, s->vocab, s->hidden, &e->words, err);
+    if (rc == WN_OK)
+        rc = find_scale(e, name, e->words, &e->words_scale, err);
+    if (rc != WN_OK)
+        return rc;
+    strcpy(end, "position_embeddings.weight");
+    e->positions = take(e, s->positions * s->hidden);
+    rc = load(e, name, s->positions, s->hidden, e->positions, err);
+    if (rc == WN_OK && !e->conf.distil) {
+        strcpy(end, "token_type_embeddings.weight");
+        types = take(e, s->types * s->hidden);
+        rc = load(e, name, s->types, s->hidden, types, err);
+        /* Every token is of type 0: one sequence a row. */
+        if (rc == WN_OK)
+            e->ops->add_bias(e->positions, types, s->positions, s->hidden);
+    }
+    if (rc != WN_OK)
+        return rc;
+    strcpy(end, "LayerNorm");
+    return load_norm(e, &e->norm, name, err);
+}
+
+/* config.json's labels count only where the file has a classifier. */
+static enum wn_status
+count_labels(struct wn_encoder *e, struct wn_err *err)
+{
+    const struct wn_tensor *t =
+        wn_safetensors_find(e->file, "classifier.weight");
+    size_t said = e->conf.shape.labels;
+
+    e->conf.shape.labels = 0;
+    if (t == NULL)
+        return WN_OK;
+    if (t->rank != 2 || t->shape[0] == 0 || t->shape[0] > 4096 ||
+        (said != 0 && said != t->shape[0]))
+        return bad(e, "classifier.weight",
+            "rows are not the labels of config.json", err);
+    e->conf.shape.labels = t->shape[0];
+    return WN_OK;
+}
+
+static enum wn_status
+load_head(struct wn_encoder *e, struct wn_err *err)
+{
+    size_t h = e->conf.shape.hidden;
+    char name[NAME_MAX_LEN];
+    enum wn_status rc;
+
+    if (e->conf.shape.labels == 0)
+        return WN_OK;
+    if (e->conf.distil)
+        snprintf(name, sizeof(name), "pre_classifier");
+    else
+        snprintf(name, sizeof(name), "%spooler.dense", e->prefix);
+    rc = load_linear(e, &e->pooler, h, h, name, err);
+    if (rc != WN_OK)
+        return rc;
+    return load_linear(
+        e, &e->classifier, e->conf.shape.labels, h, "classifier", err);
+}
+
+/* An upper bound: all the sizes below plus 16 floats of rounding each. The
+ * limits of config.c keep the products far below 2^64. */
+static size_t
+count_floats(const struct wn_encoder_shape *s)
+{
+    size_t h = s->hidden, f = s->ffn;
+    size_t layer = 4 * h * h + 2 * h * f + 9 * h + f + 12 * 16;
+    size_t head = h * h + h + s->labels * (h + 1) + 4 * 16;
+
+    return s->layers * layer + (s->positions + s->types + 2) * h + 4 * 16 +
+        head;
+}
+
+/* A config.json that promises more than the file holds must not make us
+ * allocate for it: an element is at least one byte of the file. */
+static enum wn_status
+alloc_floats(struct wn_encoder *e, struct wn_err *err)
+{
+    const struct wn_encoder_shape *s = &e->conf.shape;
+    size_t held = 0, layers, bytes;
+
+    for (size_t i = 0; i < wn_safetensors_n(e->file); i++)
+        held += wn_safetensors_at(e->file, i)->n;
+    layers = s->layers * (4 * s->hidden * s->hidden +
+        2 * s->hidden * s->ffn);
+    if (layers + (s->positions + s->vocab) * s->hidden > held)
+        return wn_fail(err, WN_REJECT,
+            "%s: holds fewer numbers than config.json says",
+            wn_safetensors_name(e->file));
+    e->floats_max = count_floats(s);
+    bytes = (e->floats_max * sizeof(float) + 63) & ~(size_t)63;
+    e->floats = aligned_alloc(64, bytes);
+    e->layers = calloc(s->layers, sizeof(*e->layers));
+    if (e->floats == NULL || e->layers == NULL)
+        return wn_fail(err, WN_STOP, "encoder: out of memory");
+    return WN_OK;
+}
+
+enum wn_status
+wn_encoder_load(struct wn_encoder *e, struct wn_err *err)
+{
+    enum wn_status rc;
+
+    rc = find_prefix(e, err);
+    if (rc == WN_OK)
+        rc = count_labels(e, err);
+    if (rc == WN_OK)
+        rc = alloc_floats(e, err);
+    if (rc == WN_OK)
+        rc = load_embeddings(e, err);
+    for (size_t i = 0; i < e->conf.shape.layers && rc == WN_OK; i++)
+        rc = load_layer(e, i, err);
+    if (rc == WN_OK)
+        rc = load_head(e, err);
+    return rc;
+}

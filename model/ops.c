@@ -1,0 +1,262 @@
+/*
+ * The arithmetic between the matrix products.
+ *
+ * Loops are written in blocks of LANES with a tail, without branches inside,
+ * so that gcc and clang turn them into vector code; sums keep LANES partial
+ * sums for the same reason, in one order whatever the vector width is. Every
+ * body is inlined into one function for each instruction set.
+ */
+#include "model/ops.h"
+
+#include <float.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3") /* -O2 of gcc 12 leaves these loops scalar */
+#endif
+
+#define LANES 16
+#define BODY static inline __attribute__((always_inline))
+
+/*
+ * e^x for x <= 88, to 2 ulp; below -87 it is about 1e-38, never a subnormal.
+ * Adding 1.5 * 2^23 rounds to the nearest integer in the low bits. ln 2 is
+ * taken away in two parts, the first with few bits, so that n * part is exact.
+ */
+BODY float
+exp_one(float x)
+{
+    const float magic = 12582912.0f;
+    float t, n, r, p;
+    int32_t bits;
+
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    t = x * 1.44269504089f + magic;
+    n = t - magic;
+    r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    p = 1.0f / 5040;
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    bits = ((int32_t)n + 127) << 23;
+    memcpy(&t, &bits, sizeof(t));
+    return p * t;
+}
+
+/*
+ * erfc(z) for z >= 0 is poly(1 / (1 + p z)) * e^(-z z) to 1.5e-7 (Abramowitz
+ * and Stegun, 7.1.26). The tail is used as it is for negative x, so that no
+ * digits cancel there.
+ */
+BODY float
+gelu_erf_one(float x)
+{
+    float z = (x < 0 ? -x : x) * 0.70710678118654752f;
+    float t = 1.0f / (1.0f + 0.3275911f * z);
+    float q = 1.061405429f;
+
+    q = q * t - 1.453152027f;
+    q = q * t + 1.421413741f;
+    q = q * t - 0.284496736f;
+    q = q * t + 0.254829592f;
+    q = q * t * exp_one(-z * z);
+    return 0.5f * x * (x < 0 ? q : 2.0f - q);
+}
+
+/* 0.5 x (1 + tanh u) = x / (1 + e^(-2u)) */
+BODY float
+gelu_tanh_one(float x)
+{
+    float u = 0.79788456080286536f * (x + 0.044715f * x * x * x);
+
+    return x / (1.0f + exp_one(-2.0f * u));
+}
+
+BODY float
+relu_one(float x)
+{
+    return x > 0 ? x : 0;
+}
+
+BODY void
+add_bias_body(float *x, const float *bias, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, x += n) {
+        for (size_t i = 0; i < n; i++)
+            x[i] += bias[i];
+    }
+}
+
+#define MAP_BODY(name, one)                                                   \
+    BODY void name(float *x, const float *bias, size_t rows, size_t n)        \
+    {                                                                         \
+        for (size_t r = 0; r < rows; r++, x += n) {                           \
+            for (size_t i = 0; i < n; i++)                                    \
+                x[i] = one(x[i] + bias[i]);                                   \
+        }                                                                     \
+    }
+MAP_BODY(gelu_erf_body, gelu_erf_one)
+MAP_BODY(gelu_tanh_body, gelu_tanh_one)
+MAP_BODY(relu_body, relu_one)
+
+BODY float
+sum_lanes(const float *lanes)
+{
+    float s = 0;
+
+    for (size_t j = 0; j < LANES; j++)
+        s += lanes[j];
+    return s;
+}
+
+BODY float
+sum(const float *x, size_t n)
+{
+    float lanes[LANES] = { 0 };
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += x[i + j];
+    }
+    for (size_t j = 0; i < n; i++, j++)
+        lanes[j] += x[i];
+    return sum_lanes(lanes);
+}
+
+/* Sum of (x - mean)^2: two passes, because E[x^2] - mean^2 cancels. */
+BODY float
+sum_squares(const float *x, float mean, size_t n)
+{
+    float lanes[LANES] = { 0 };
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            float d = x[i + j] - mean;
+
+            lanes[j] += d * d;
+        }
+    }
+    for (size_t j = 0; i < n; i++, j++)
+        lanes[j] += (x[i] - mean) * (x[i] - mean);
+    return sum_lanes(lanes);
+}
+
+BODY void
+norm_body(float *x, const float *y, const float *bias, const float *gamma,
+    const float *beta, float eps, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, x += n) {
+        float mean, inv;
+
+        if (y != NULL) {
+            for (size_t i = 0; i < n; i++)
+                x[i] += y[i] + bias[i];
+            y += n;
+        }
+        mean = sum(x, n) / (float)n;
+        inv = 1.0f /
+            __builtin_sqrtf(sum_squares(x, mean, n) / (float)n + eps);
+        for (size_t i = 0; i < n; i++)
+            x[i] = (x[i] - mean) * inv * gamma[i] + beta[i];
+    }
+}
+
+BODY float
+largest(const float *x, size_t n)
+{
+    float lanes[LANES], m;
+    size_t i = 0;
+
+    for (size_t j = 0; j < LANES; j++)
+        lanes[j] = -FLT_MAX;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+    }
+    m = -FLT_MAX;
+    for (; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    for (size_t j = 0; j < LANES; j++)
+        m = lanes[j] > m ? lanes[j] : m;
+    return m;
+}
+
+BODY void
+softmax_body(float *x, float scale, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, x += n) {
+        float m = largest(x, n), inv;
+
+        for (size_t i = 0; i < n; i++)
+            x[i] = exp_one((x[i] - m) * scale);
+        inv = 1.0f / sum(x, n);
+        for (size_t i = 0; i < n; i++)
+            x[i] *= inv;
+    }
+}
+
+/* One function of each body for an instruction set, and their table. */
+#define VARIANT(set, target)                                                  \
+    target static void add_bias_##set(                                        \
+        float *x, const float *bias, size_t rows, size_t n)                   \
+    {                                                                         \
+        add_bias_body(x, bias, rows, n);                                      \
+    }                                                                         \
+    target static void norm_##set(float *x, const float *y,                   \
+        const float *bias, const float *gamma, const float *beta, float eps,  \
+        size_t rows, size_t n)                                                \
+    {                                                                         \
+        norm_body(x, y, bias, gamma, beta, eps, rows, n);                     \
+    }                                                                         \
+    target static void gelu_erf_##set(                                        \
+        float *x, const float *bias, size_t rows, size_t n)                   \
+    {                                                                         \
+        gelu_erf_body(x, bias, rows, n);                                      \
+    }                                                                         \
+    target static void gelu_tanh_##set(                                       \
+        float *x, const float *bias, size_t rows, size_t n)                   \
+    {                                                                         \
+        gelu_tanh_body(x, bias, rows, n);                                     \
+    }                                                                         \
+    target static void relu_##set(                                            \
+        float *x, const float *bias, size_t rows, size_t n)                   \
+    {                                                                         \
+        relu_body(x, bias, rows, n);                                          \
+    }                                                                         \
+    target static void softmax_##set(                                         \
+        float *x, float scale, size_t rows, size_t n)                         \
+    {                                                                         \
+        softmax_body(x, scale, rows, n);                                      \
+    }                                                                         \
+    static const struct wn_ops ops_##set = { add_bias_##set, norm_##set,      \
+        gelu_erf_##set, gelu_tanh_##set, relu_##set, softmax_##set };
+
+VARIANT(base, )
+#if defined(__x86_64__)
+VARIANT(avx2, __attribute__((target("avx2,fma"))))
+#endif
+
+const struct wn_ops *
+wn_ops_base(void)
+{
+    return &ops_base;
+}
+
+const struct wn_ops *
+wn_ops_get(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &ops_avx2;
+#endif
+    return &ops_base;
+}
