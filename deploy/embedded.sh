@@ -12,11 +12,16 @@
 set -eu
 umask 077
 root=$(cd "$(dirname "$0")/.." && pwd -P)
-winnow=${WINNOW_BIN:-$root/build/winnow}
-samples=${WINNOW_SAMPLES:-$root/deploy/samples/posts.jsonl}
+winnow=$root/build/winnow
+samples=${SAMPLES:-$root/deploy/samples/posts.jsonl}
 state=$root/.winnow
 say() { printf '%s\n' "$*"; }
 die() { printf 'make run: %s\n' "$*" >&2; exit 1; }
+
+# The default is the default: neither this machine's configuration nor this shell's changes it.
+for v in $(env | sed -n 's/^\(WINNOW_[A-Z0-9_]*\)=.*/\1/p'); do unset "$v"; done
+WINNOW_CONFIG=/dev/null
+export WINNOW_CONFIG
 
 # --- who runs PostgreSQL: it refuses root ---
 if [ "$(id -u)" -eq 0 ]; then
@@ -48,7 +53,7 @@ reachable() { # by the user of PostgreSQL, which may not enter a home of mode 07
 
 private_folder() { # a name that two clones do not share, in a place that outlives a reboot
     hash=$(printf '%s' "$root" | sha256sum | cut -c1-12)
-    for parent in ${WINNOW_STATE_PARENT:-/var/tmp /tmp}; do
+    for parent in ${EMBEDDED_PARENT:-/var/tmp /tmp}; do
         [ -d "$parent" ] || continue
         dir=$parent/winnow-$(id -u)-$hash
         mkdir -m 0700 "$dir" 2>/dev/null || true

@@ -125,23 +125,23 @@ healthz_says_alive_while_ticks_come(void **state)
     free(a);
 }
 
+/* Nobody ticks here: within the 5 s that core/health.h states it shows. */
 static void
-healthz_is_503_where_nothing_ticks(void **state)
+healthz_is_503_once_ticks_stop(void **state)
 {
-    struct door *d = calloc(1, sizeof(*d));
-    struct wn_err err;
-    char *a;
+    int status = 200;
 
-    d->health = wn_health_new();
-    assert_wn_ok(
-        wn_http_open(&d->http, "127.0.0.1:0", d->health, &err), &err);
-    a = ask(d, "GET", "/healthz");
-    assert_int_equal(status_of(a), 503);
-    assert_string_equal(body_of(a), "{\"alive\":false}\n");
-    free(a);
-    wn_http_free(d->http);
-    wn_health_free(d->health);
-    free(d);
+    for (int i = 0; i < 100 && status == 200; i++) {
+        char *a = ask(*state, "GET", "/healthz");
+
+        status = status_of(a);
+        if (status == 503)
+            assert_string_equal(body_of(a), "{\"alive\":false}\n");
+        free(a);
+        if (status == 200)
+            usleep(100000);
+    }
+    assert_int_equal(status, 503);
 }
 
 static void
@@ -354,7 +354,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(metrics_are_the_text_exposition),
         CASE(healthz_says_alive_while_ticks_come),
-        CASE(healthz_is_503_where_nothing_ticks),
+        CASE(healthz_is_503_once_ticks_stop),
         CASE(readyz_names_each_cause_until_all_is_well),
         CASE(readyz_is_503_before_anything_reported),
         CASE(status_shows_conditions_and_facts),
