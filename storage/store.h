@@ -66,6 +66,10 @@ struct wn_source_name {
     const char *ident;   /* "" for Kafka; for files "<bytes hashed>:<hex>"  */
 };
 
+/* How many offsets (bytes, of a file) are handled alone after two unclean
+ * deaths in a row without progress. */
+#define WN_CAREFUL_RUN 4096
+
 struct wn_claim {
     int32_t source;      /* source_cursor.id: in every row written under it */
     int64_t epoch;

@@ -1,0 +1,461 @@
+/* A batch in the database: outcomes, fence, bad rows, erasure. */
+#include "tests/db/storage_kit.h"
+
+#include <libpq-fe.h>
+
+static void
+store_rows_of_every_table(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[3];
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w1");
+    c = kit_claim(st, 0);
+    assert_true(c.fresh);
+    assert_false(c.unclean);
+    it[0] = kit_item(&k, &c, 5, "p1", "hello");
+    it[1] = kit_dead(&k, &c, 7, "{\"a\"");
+    it[2] = kit_item(&k, &c, 9, "p2", "buy now");
+    it[2]->verdict.action = WN_REVIEW;
+    assert_wn_ok(wn_store_commit(st, &c, it, 3, 10, &err), &err);
+    assert_int_equal(it[0]->outcome, WN_SCORED);
+    assert_int_equal(it[1]->outcome, WN_DEAD);
+    assert_int_equal(c.next_offset, 10);
+    assert_int_equal(c.chain_seq, 3);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 3);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.audit"), 3);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 2);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 3);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 2);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.dead_letter WHERE class = 'json' AND raw "
+        "= convert_to('{\"a\"', 'UTF8') AND sha256 = sha256(raw)"), 1);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.review_item WHERE post_id = 'p2' AND "
+        "priority = 0.75 AND state = 'open'"), 1);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.outbox WHERE kind = 1 AND "
+        "(convert_from(value, 'UTF8')::jsonb)->'reasons'->0->>'rule' = "
+        "'scam-link' AND (convert_from(value, 'UTF8')::jsonb)->>'verdict_id' "
+        "= verdict_id::text"), 2);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_second_claimant_fences_the_first(void **state)
+{
+    struct kit k;
+    struct wn_store *a, *b;
+    struct wn_claim ca, cb;
+    struct wn_item *it;
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    a = kit_store(&k, k.worker, "a");
+    b = kit_store(&k, k.worker, "b");
+    ca = kit_claim(a, 0);
+    cb = kit_claim(b, 0);
+    assert_int_equal(cb.epoch, ca.epoch + 1);
+    assert_true(cb.unclean);
+    assert_int_equal(cb.stalled, 0); /* a is connected: not dead */
+    it = kit_item(&k, &ca, 0, "p", "t");
+    assert_int_equal(
+        wn_store_commit(a, &ca, &it, 1, 1, &err), WN_FENCED);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 0);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.post_state"), 0);
+    assert_int_equal(wn_store_release(a, &ca, &err), WN_FENCED);
+    it = kit_item(&k, &cb, 0, "p", "t");
+    assert_int_equal(kit_commit(b, &cb, it), WN_SCORED);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_repeats_in_one_batch_and_the_next(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[4];
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    it[0] = kit_item(&k, &c, 0, "p", "one");
+    it[1] = kit_item(&k, &c, 1, "p", "one");
+    it[2] = kit_item(&k, &c, 2, "p", "two");
+    it[3] = kit_item(&k, &c, 3, "p", "two");
+    it[0]->verdict.action = it[2]->verdict.action = WN_REVIEW;
+    assert_wn_ok(wn_store_commit(st, &c, it, 4, 4, &err), &err);
+    assert_int_equal(it[0]->outcome, WN_SCORED);
+    assert_int_equal(it[1]->outcome, WN_REPEAT);
+    assert_int_equal(it[2]->outcome, WN_SCORED);
+    assert_int_equal(it[3]->outcome, WN_REPEAT);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.review_item WHERE off = 2"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.review_item"), 1);
+    assert_int_equal(
+        kit_commit(st, &c, kit_item(&k, &c, 4, "p", "two")), WN_REPEAT);
+    assert_int_equal(
+        kit_commit(st, &c, kit_item(&k, &c, 5, "p", "three")), WN_SCORED);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.review_item WHERE state = 'closed' AND "
+        "closed_why = 'superseded'"), 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 3);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+/* Every row of every table of the schema as text: a canary must be gone. */
+static long long
+occurrences(struct kit *k, const char *canary)
+{
+    char sql[1024];
+
+    snprintf(sql, sizeof(sql),
+        "SELECT sum((xpath('/row/n/text()', query_to_xml(format('SELECT "
+        "count(*) AS n FROM winnow.%%I t WHERE t::text LIKE %%L OR t::text "
+        "LIKE %%L', c.relname, '%%%s%%', '%%' || encode(convert_to('%s', "
+        "'UTF8'), 'hex') || '%%'), false, true, '')))[1]::text::int) FROM "
+        "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+        "n.nspname = 'winnow' AND c.relkind = 'r'",
+        canary, canary);
+    return kit_count(k, sql);
+}
+
+static void
+store_deletion_erases_every_trace_of_content(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it, *dead;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    it = kit_item(&k, &c, 0, "p", "the CANARY sings");
+    it->verdict.action = WN_REVIEW;
+    assert_int_equal(kit_commit(st, &c, it), WN_SCORED);
+    dead = kit_dead(&k, &c, 1, "{\"CANARY\"");
+    dead->post.id = kit_str(dead, "p");
+    assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
+    assert_true(occurrences(&k, "CANARY") >= 2);
+    wn_pg_exec(k.pg, k.db, "DELETE FROM winnow.outbox");
+    assert_int_equal(
+        kit_commit(st, &c, kit_delete(&k, &c, 2, "p")), WN_ERASED);
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 0);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.review_item WHERE closed_why = 'erased'"),
+        1);
+    assert_int_equal(
+        kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_REPEAT);
+    dead = kit_dead(&k, &c, 4, "{\"CANARY\"");
+    dead->post.id = kit_str(dead, "p");
+    assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_late_records_through_two_partitions(void **state)
+{
+    struct kit k;
+    struct wn_store *a, *b;
+    struct wn_claim ca, cb;
+    struct wn_item *it, *del;
+
+    (void)state;
+    kit_open(&k);
+    a = kit_store(&k, k.worker, "a");
+    b = kit_store(&k, k.worker, "b");
+    ca = kit_claim(a, 0);
+    cb = kit_claim(b, 1);
+    /* deletion first: the create that comes late stores no content */
+    del = kit_delete(&k, &ca, 0, "p1");
+    assert_int_equal(kit_commit(a, &ca, del), WN_ERASED);
+    it = kit_item(&k, &cb, 0, "p1", "CANARY");
+    it->rec.time_us = del->rec.time_us - 5;
+    assert_int_equal(kit_commit(b, &cb, it), WN_STALE);
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 0);
+    /* revisions: the older one is stale whatever its time */
+    it = kit_item(&k, &ca, 1, "p2", "new");
+    it->post.has_revision = true;
+    it->post.revision = 2;
+    assert_int_equal(kit_commit(a, &ca, it), WN_SCORED);
+    it = kit_item(&k, &cb, 1, "p2", "old");
+    it->post.has_revision = true;
+    it->post.revision = 1;
+    it->rec.time_us += 500000;
+    assert_int_equal(kit_commit(b, &cb, it), WN_STALE);
+    /* an edit without revision, by time */
+    it = kit_item(&k, &ca, 2, "p3", "second");
+    assert_int_equal(kit_commit(a, &ca, it), WN_SCORED);
+    it = kit_item(&k, &cb, 2, "p3", "first");
+    it->rec.time_us -= 500000;
+    assert_int_equal(kit_commit(b, &cb, it), WN_STALE);
+    it = kit_item(&k, &cb, 3, "p3", "third");
+    it->rec.time_us += 600000;
+    assert_int_equal(kit_commit(b, &cb, it), WN_SCORED);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_post_after_its_deletion_is_judged_again(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[3];
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    it[0] = kit_item(&k, &c, 0, "p", "CANARY");
+    it[1] = kit_delete(&k, &c, 1, "p");
+    it[2] = kit_item(&k, &c, 2, "p", "again");
+    assert_wn_ok(wn_store_commit(st, &c, it, 3, 3, &err), &err);
+    assert_int_equal(it[0]->outcome, WN_SCORED);
+    assert_int_equal(it[1]->outcome, WN_ERASED);
+    assert_int_equal(it[2]->outcome, WN_SCORED);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.content WHERE text = 'again'"), 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 1);
+    assert_int_equal(
+        kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_ERASED);
+    assert_int_equal(
+        kit_commit(st, &c, kit_item(&k, &c, 4, "p", "third")), WN_SCORED);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[9];
+    struct wn_err err;
+    int i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    for (i = 0; i < 9; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "p%d", i);
+        it[i] = kit_item(&k, &c, i, id, "text");
+    }
+    it[4]->post.id = (struct wn_str){ "bad\xff", 4 };
+    assert_wn_ok(wn_store_commit(st, &c, it, 9, 9, &err), &err);
+    for (i = 0; i < 9; i++)
+        assert_int_equal(it[i]->outcome, i == 4 ? WN_DEAD : WN_SCORED);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.dead_letter WHERE class = 'constraint' "
+        "AND cause = 'constraint: SQLSTATE 22021' AND off = 4"), 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 9);
+    assert_int_equal(c.next_offset, 9);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_full_disk_and_read_only_database_are_waited_for(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it;
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    wn_pg_exec(k.pg, k.db,
+        "CREATE FUNCTION winnow.full_disk() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END "
+        "$$; CREATE TRIGGER full_disk BEFORE UPDATE ON winnow.source_cursor "
+        "FOR EACH ROW EXECUTE FUNCTION winnow.full_disk()");
+    it = kit_item(&k, &c, 0, "p", "t");
+    assert_int_equal(wn_store_commit(st, &c, &it, 1, 1, &err), WN_RETRY);
+    assert_int_equal(it->outcome, WN_SCORED);
+    assert_int_equal(c.next_offset, 0);
+    wn_pg_exec(k.pg, k.db, "DROP TRIGGER full_disk ON winnow.source_cursor");
+    wn_pg_execf(k.pg, "postgres",
+        "ALTER DATABASE %s SET default_transaction_read_only = on", k.db);
+    wn_pg_execf(k.pg, "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+        "datname = '%s'", k.db);
+    assert_int_equal(wn_store_commit(st, &c, &it, 1, 1, &err), WN_RETRY);
+    assert_int_equal(wn_store_commit(st, &c, &it, 1, 1, &err), WN_RETRY);
+    assert_int_equal(wn_store_ping(st, &err), WN_RETRY);
+    wn_pg_execf(k.pg, "postgres",
+        "ALTER DATABASE %s SET default_transaction_read_only = off", k.db);
+    wn_pg_execf(k.pg, "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+        "datname = '%s'", k.db);
+    wn_store_ping(st, &err); /* finds the connection gone */
+    assert_int_equal(kit_commit(st, &c, it), WN_SCORED);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 1);
+    kit_close(&k);
+}
+
+static void
+store_survives_kill_of_the_server_without_doubling(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it;
+    struct wn_err err;
+    enum wn_status rc;
+    int i, tries;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    for (i = 0; i < 20; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "p%d", i);
+        it = kit_item(&k, &c, i, id, "t");
+        if (i == 10) {
+            wn_pg_kill(k.pg);
+            assert_int_equal(
+                wn_store_commit(st, &c, &it, 1, i + 1, &err), WN_RETRY);
+            wn_pg_restart(k.pg);
+        }
+        for (tries = 0; tries < 100; tries++) {
+            rc = wn_store_commit(st, &c, &it, 1, i + 1, &err);
+            if (rc != WN_RETRY)
+                break;
+        }
+        assert_int_equal(rc, WN_OK);
+    }
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 20);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_hostile_times_are_clamped_and_unknown_ones_kept_apart(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[3];
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    it[0] = kit_item(&k, &c, 0, "p0", "t");
+    it[1] = kit_item(&k, &c, 1, "p1", "t");
+    it[2] = kit_item(&k, &c, 2, "p2", "t");
+    it[0]->rec.time_us = 0;
+    it[1]->rec.time_us = INT64_C(7258118400000000); /* the year 2200 */
+    it[2]->rec.time_us = WN_TIME_UNKNOWN;
+    assert_wn_ok(wn_store_commit(st, &c, it, 3, 3, &err), &err);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.verdict WHERE time_raw IN (0, "
+        "7258118400000000) AND ts BETWEEN now() - interval '181 days' AND "
+        "now() + interval '61 minutes'"), 2);
+    assert_int_equal(kit_count(&k,
+        "SELECT count(*) FROM winnow.verdict WHERE notes->>'no_time' = "
+        "'true'"), 1);
+    kit_close(&k);
+}
+
+static void
+store_worker_may_not_change_what_is_written(void **state)
+{
+    static const char *const forbidden[] = {
+        "UPDATE winnow.audit SET kind = 9",
+        "DELETE FROM winnow.audit",
+        "TRUNCATE winnow.audit",
+        "UPDATE winnow.verdict SET action = 0",
+        "DELETE FROM winnow.verdict",
+        "DELETE FROM winnow.decision",
+        "INSERT INTO winnow.schema_version VALUES (99, 'x')",
+        "UPDATE winnow.dead_letter SET cause = 'x'",
+        "CREATE TABLE winnow.x (i int)",
+    };
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    PGconn *conn;
+    PGresult *res;
+    size_t i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    kit_commit(st, &c, kit_item(&k, &c, 0, "p", "t"));
+    conn = PQconnectdb(k.worker);
+    for (i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        res = PQexec(conn, forbidden[i]);
+        assert_string_equal(
+            PQresultErrorField(res, PG_DIAG_SQLSTATE), "42501");
+        PQclear(res);
+    }
+    PQfinish(conn);
+    conn = PQconnectdb(k.admin); /* the owner is stopped by the triggers */
+    for (i = 0; i < 3; i++) {
+        res = PQexec(conn, forbidden[i]);
+        assert_string_equal(
+            PQresultErrorField(res, PG_DIAG_SQLSTATE), "MF002");
+        PQclear(res);
+    }
+    PQfinish(conn);
+    kit_close(&k);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(store_rows_of_every_table),
+        cmocka_unit_test(store_second_claimant_fences_the_first),
+        cmocka_unit_test(store_repeats_in_one_batch_and_the_next),
+        cmocka_unit_test(store_deletion_erases_every_trace_of_content),
+        cmocka_unit_test(store_late_records_through_two_partitions),
+        cmocka_unit_test(store_post_after_its_deletion_is_judged_again),
+        cmocka_unit_test(
+            store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours),
+        cmocka_unit_test(store_full_disk_and_read_only_database_are_waited_for),
+        cmocka_unit_test(store_survives_kill_of_the_server_without_doubling),
+        cmocka_unit_test(
+            store_hostile_times_are_clamped_and_unknown_ones_kept_apart),
+        cmocka_unit_test(store_worker_may_not_change_what_is_written),
+    };
+
+    return wn_test_run("storage_commit", tests,
+        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+}
