@@ -347,8 +347,8 @@ fail_arguments(const struct checker *ck, const struct wn_cel_node *n,
             fn->name, want, want == 1 ? "" : "s");
     for (uint32_t i = 0; i < n->kids_n; i++)
         if (i + 1 == n->kids_n || !is_kind(n->kids[i]->type, fn->args[i]))
-            return wn_cel_fail(ck->lx, n->at, "%s() does not take %s %s%s",
-                fn->name, i == 0 && fn->member ? "" : "the argument",
+            return wn_cel_fail(ck->lx, n->at, "%s() does not take %s%s%s",
+                fn->name, i == 0 && fn->member ? "" : "the argument ",
                 wn_cel_type_text(n->kids[i]->type, a, sizeof(a)),
                 call_is(n, "contains") && i == 0
                         && n->kids[0]->type->kind == WN_CEL_LIST
@@ -357,13 +357,29 @@ fail_arguments(const struct checker *ck, const struct wn_cel_node *n,
     return WN_OK; /* not reached: a function takes an argument */
 }
 
-static enum wn_status
-check_call(struct checker *ck, struct wn_cel_node *n)
+/* A function of this name, best one that is written the same way. */
+static const struct wn_cel_fn *
+find_name(const struct wn_cel_node *n)
 {
     const struct wn_cel_fn *near = NULL;
 
+    for (size_t i = 0; i < wn_cel_fns_n; i++)
+        if (call_is(n, wn_cel_fns[i].name)
+            && (near == NULL || wn_cel_fns[i].member == n->member))
+            near = &wn_cel_fns[i];
+    return near;
+}
+
+/* The name first: the arguments of a macro would not check. */
+static enum wn_status
+check_call(struct checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_fn *near = find_name(n);
+
     if (!n->member && call_is(n, "has"))
         return check_has(ck, n);
+    if (near == NULL)
+        return fail_no_function(ck, n);
     for (uint32_t i = 0; i < n->kids_n; i++) {
         enum wn_status rc = check(ck, n->kids[i]);
 
@@ -373,19 +389,14 @@ check_call(struct checker *ck, struct wn_cel_node *n)
     for (size_t i = 0; i < wn_cel_fns_n; i++) {
         const struct wn_cel_fn *fn = &wn_cel_fns[i];
 
-        if (!call_is(n, fn->name))
-            continue;
-        if (near == NULL || fn->member == n->member)
-            near = fn;
-        if (!takes(fn, n))
+        if (!call_is(n, fn->name) || !takes(fn, n))
             continue;
         n->fn = fn;
         n->type = &wn_cel_types[fn->ret];
         *ck->scans += fn->scans && n->kids[0]->op != WN_OP_CONST;
         return WN_OK;
     }
-    return near == NULL ? fail_no_function(ck, n)
-                        : fail_arguments(ck, n, near);
+    return fail_arguments(ck, n, near);
 }
 
 /* --- literals --- */

@@ -1,9 +1,8 @@
 /*
  * Values of expressions: equality, order, lookup, as CEL defines them.
  *
- * Numbers compare by value across int, uint and double, exactly: no int is
- * turned into a double that it does not fit. Elements of signals are looked at
- * where they lie (`foreign`), nothing is copied.
+ * Numbers compare by value across int, uint and double. Elements of signals
+ * are looked at where they lie (`foreign`), nothing is copied.
  */
 #include <math.h>
 #include <string.h>
@@ -131,36 +130,26 @@ order_int_uint(int64_t i, uint64_t u)
     return i < 0 ? -1 : order_u64((uint64_t)i, u);
 }
 
-/* Whole parts first: beyond 2^53 a double cannot tell neighbours apart. */
+/* As the reference implementation has it: in double, with what no int can
+ * reach told apart first. */
 static int
 order_int_double(int64_t i, double d)
 {
-    double whole;
-
-    if (isnan(d))
-        return 2;
-    if (d >= 0x1p63)
+    if (d > 0x1p63)
         return -1;
     if (d < -0x1p63)
         return 1;
-    whole = trunc(d);
-    if (i != (int64_t)whole)
-        return i < (int64_t)whole ? -1 : 1;
-    return d > whole ? -1 : d < whole;
+    return order_double((double)i, d);
 }
 
 static int
 order_uint_double(uint64_t u, double d)
 {
-    if (isnan(d))
-        return 2;
+    if (d > 0x1p64)
+        return -1;
     if (d < 0)
         return 1;
-    if (d >= 0x1p64)
-        return -1;
-    if (u != (uint64_t)d)
-        return u < (uint64_t)d ? -1 : 1;
-    return d > trunc(d) ? -1 : 0;
+    return order_double((double)u, d);
 }
 
 static int
