@@ -54,12 +54,17 @@ fail_word(struct loader *ld, const char *what, const char *word,
     const char *const *words, size_t n)
 {
     const char *near = wn_suggest(word, strlen(word), word_at, words, n);
+    char shown[41];
+    size_t i = 0;
 
+    for (; i < sizeof(shown) - 1 && word[i] != '\0'; i++)
+        shown[i] = (char)(word[i] < ' ' || word[i] == 0x7f ? '?' : word[i]);
+    shown[i] = '\0'; /* plain ASCII: an error is one line */
     if (near == NULL)
         return wn_fail(
-            ld->err, WN_REJECT, "unknown %s '%.40s'", what, word);
+            ld->err, WN_REJECT, "unknown %s '%s'", what, shown);
     return wn_fail(ld->err, WN_REJECT,
-        "unknown %s '%.40s'; did you mean '%s'?", what, word, near);
+        "unknown %s '%s'; did you mean '%s'?", what, shown, near);
 }
 
 static bool
@@ -115,11 +120,14 @@ get_name(
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    enum wn_status rc = get_string(ld, ret, object, key, NAME_MAX_BYTES);
+    struct wn_str s = { NULL, 0 };
+    enum wn_status rc = get_string(ld, &s, object, key, NAME_MAX_BYTES);
 
-    if (rc == WN_OK && strspn(ret->p, ok) != ret->len)
+    if (rc == WN_OK && strspn(s.p, ok) != s.len)
         return wn_fail(ld->err, WN_REJECT,
             "'%s' may hold letters, digits, '-', '_' and '.' only", key);
+    if (rc == WN_OK)
+        *ret = s;
     return rc;
 }
 
