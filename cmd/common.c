@@ -1,0 +1,108 @@
+/*
+ * Options and shipped files, for every subcommand. One thread: the main one.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "core/hash.h"
+#include "core/log.h"
+
+extern char **environ;
+
+static enum wn_log_level
+log_level(const char *name)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    int i;
+
+    for (i = WN_LOG_DEBUG; i < WN_LOG_ERROR; i++)
+        if (strcmp(name, names[i]) == 0)
+            break;
+    return (enum wn_log_level)i;
+}
+
+struct wn_options *
+wn_cmd_options(int *argc, char **argv, const char *const *own)
+{
+    struct wn_options *o = wn_options_new();
+    struct wn_err err = { "" };
+
+    if (o == NULL) {
+        fprintf(stderr, "winnow %s: out of memory\n", argv[0]);
+        return NULL;
+    }
+    if (wn_options_load(o, argc, argv, own, environ, &err) != WN_OK) {
+        fprintf(stderr, "winnow %s: %s\n", argv[0], err.text);
+        wn_options_free(o);
+        return NULL;
+    }
+    wn_log_setup(log_level(wn_opt_str(o, WN_OPT_LOG_LEVEL)),
+        strcmp(wn_opt_str(o, WN_OPT_LOG_FORMAT), "json") == 0);
+    wn_hash_setup();
+    return o;
+}
+
+/* The folder of the running binary, "." where the system does not say. */
+static void
+binary_folder(char *out, size_t out_bytes)
+{
+    ssize_t n = readlink("/proc/self/exe", out, out_bytes - 1);
+    char *slash;
+
+    if (n <= 0 || (size_t)n >= out_bytes - 1) {
+        snprintf(out, out_bytes, ".");
+        return;
+    }
+    out[n] = '\0';
+    slash = strrchr(out, '/');
+    if (slash != NULL)
+        *slash = '\0';
+}
+
+/*
+ * An installed binary stands in PREFIX/bin, its files in PREFIX/share/winnow
+ * (weights/ there, model/weights/ in the source tree). One that was built
+ * stands in build/ or, with sanitizers, in a folder of it. What is not there is
+ * named as it would be installed, for the error text of whoever opens it.
+ */
+const char *
+wn_cmd_share(const char *rel, char *out, size_t out_bytes)
+{
+    static const char *const sources[] = { "..", "../.." };
+    const char *installed = strncmp(rel, "model/", 6) == 0 ? rel + 6 : rel;
+    char folder[PATH_MAX / 2];
+    size_t i;
+
+    binary_folder(folder, sizeof(folder));
+    snprintf(out, out_bytes, "%s/../share/winnow/%s", folder, installed);
+    if (access(out, R_OK) == 0)
+        return out;
+    for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        snprintf(out, out_bytes, "%s/%s/%s", folder, sources[i], rel);
+        if (access(out, R_OK) == 0)
+            return out;
+    }
+    snprintf(out, out_bytes, "%s/../share/winnow/%s", folder, installed);
+    return out;
+}
+
+const char *
+wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
+{
+    const char *given = wn_opt_str(o, WN_OPT_MODEL_DIR);
+
+    return given[0] != '\0' ? given
+                            : wn_cmd_share("model/weights/winnow", out, n);
+}
+
+const char *
+wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n)
+{
+    const char *given = wn_opt_str(o, WN_OPT_POLICY_FILE);
+
+    return given[0] != '\0' ? given
+                            : wn_cmd_share("policies/default.json", out, n);
+}
