@@ -54,7 +54,7 @@ read_facts(struct wn_store *st, size_t top, struct wn_arena *arena,
 static void
 print_counts(const struct wn_report *r)
 {
-    char first[WN_TIME_TEXT] = "-", last[WN_TIME_TEXT] = "-";
+    char first[WN_TIME_TEXT] = "", last[WN_TIME_TEXT] = "";
     int64_t all = 0;
 
     for (int i = 1; i < WN_OUTCOMES; i++)
@@ -63,8 +63,10 @@ print_counts(const struct wn_report *r)
         wn_time_format(r->first_us, first);
     if (r->last_us != WN_TIME_UNKNOWN)
         wn_time_format(r->last_us, last);
-    printf("Records: %lld, from %.19s to %.19s UTC\n", (long long)all, first,
-        last);
+    printf("Records: %lld", (long long)all);
+    if (r->first_us != WN_TIME_UNKNOWN)
+        printf(", from %.19sZ to %.19sZ", first, last);
+    putchar('\n');
     for (int i = 1; i < WN_OUTCOMES; i++)
         printf("  %-9s %9lld\n", wn_outcome_names[i],
             (long long)r->outcomes[i]);
