@@ -10,6 +10,7 @@
 #   make layers     who includes whom; fails on an include that the table forbids
 #   make headers    compiles each header alone
 #   make symbols    exported names that do not begin with wn_
+#   make fuzz       F=NAME of tests/fuzz, FUZZ_SECONDS=60
 #   make docs       rewrites deploy/OPTIONS.md and shows the difference
 #   make format     applies .clang-format
 #   make weights    trains model/weights/winnow again from $(DATA)

@@ -12,19 +12,28 @@ define test_rule
 $(BUILD)/tests/$(1)/$(2)_%: $(BUILD)/tests/$(1)/$(2)_%.o $(BUILD)/libtests.a $(call liblist,$(2))
 	$$(CC) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$< $(BUILD)/libtests.a $(call liblist,$(2)) $$(LDLIBS_ALL) -lcmocka
 endef
-$(foreach k,unit golden db kafka,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
+$(foreach k,unit golden db kafka bench,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
 
 # cmocka programs of this machine: WINNOW_TEST_* tells them where things are
 RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' tests/run.sh
 
 .PHONY: check check-unit check-golden check-db check-kafka
-check-unit: $(call test_bins,unit)
-	@$(RUN_TESTS) $^
+# scripts are one case each; those that run `winnow` find it through BUILD
+test_scripts = $(sort $(wildcard tests/$(1)/*.sh))
+check-unit: $(call test_bins,unit) $(BUILD)/winnow
+	@$(RUN_TESTS) $(call test_bins,unit) $(call test_scripts,unit)
 check-golden: $(call test_bins,golden)
 	@$(RUN_TESTS) $^
-check: $(call test_bins,unit) $(call test_bins,golden)
-	@$(RUN_TESTS) $^
-check-db: $(call test_bins,db)
-	@$(RUN_TESTS) $^
-check-kafka: $(call test_bins,kafka)
-	@$(RUN_TESTS) $^
+check: $(call test_bins,unit) $(call test_bins,golden) $(BUILD)/winnow
+	@$(RUN_TESTS) $(call test_bins,unit) $(call test_bins,golden) $(call test_scripts,unit)
+check-db: $(call test_bins,db) $(BUILD)/winnow
+	@$(RUN_TESTS) $(call test_bins,db) $(call test_scripts,db)
+check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
+	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
+
+# benchmarks print their figures; make bench-store runs tests/bench/storage_*
+.PHONY: bench bench-store
+bench: $(call test_bins,bench)
+	@for b in $^; do $$b || exit 1; done
+bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
+	@for b in $^; do $$b || exit 1; done
