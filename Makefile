@@ -27,8 +27,8 @@ T ?= *
 S ?= $(shell date +%s)
 SAN ?=
 
-BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma := ,
+BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PKGS := rdkafka libpq jansson icu-uc icu-i18n libsodium libmicrohttpd zlib openblas
 STD := -std=c11 -D_GNU_SOURCE -I.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-unused-parameter -Werror
