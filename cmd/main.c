@@ -158,21 +158,26 @@ secret_in(char *arg, bool *next)
     return arg + 2 + len + (*next ? 0 : 1);
 }
 
-/* NULL without memory. Lives as long as the process. */
+/* Copies of the arguments, all in one block that the caller frees; secrets are
+ * blotted out of argv. NULL without memory. */
 static char **
 take_arguments(int argc, char **argv)
 {
-    char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+    size_t bytes = ((size_t)argc + 1) * sizeof(char *);
     bool next = false;
+    char **copy, *at;
 
+    for (int i = 0; i < argc; i++)
+        bytes += strlen(argv[i]) + 1;
+    copy = calloc(1, bytes);
     if (copy == NULL)
         return NULL;
+    at = (char *)(copy + argc + 1);
     for (int i = 0; i < argc; i++) {
         char *secret = argv[i];
 
-        copy[i] = strdup(argv[i]);
-        if (copy[i] == NULL)
-            return NULL;
+        copy[i] = at;
+        at = stpcpy(at, argv[i]) + 1;
         if (!next)
             secret = secret_in(argv[i], &next);
         else
@@ -188,6 +193,7 @@ main(int argc, char **argv)
 {
     const struct subcommand *sub;
     char **args;
+    int rc;
 
     setlocale(LC_CTYPE, "");
     if (argc < 2) {
@@ -206,5 +212,7 @@ main(int argc, char **argv)
     args = take_arguments(argc, argv);
     if (args == NULL)
         return wn_cmd_fail(1, sub->name, "out of memory");
-    return sub->run(argc - 1, args + 1);
+    rc = sub->run(argc - 1, args + 1);
+    free(args);
+    return rc;
 }
