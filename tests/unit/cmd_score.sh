@@ -1,0 +1,87 @@
+#!/bin/sh
+# winnow score: the contract of --jsonl line by line, and the table for people. Runs from / : it needs no working folder.
+set -u
+w=$(cd "$(dirname "${BUILD:-build}/winnow")" && pwd)/winnow
+[ -x "$w" ] || { echo "# $w is not built"; exit 1; }
+dir=$(mktemp -d "${TMPDIR:-/tmp}/winnow-score.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+bad=0
+unset WINNOW_CONFIG WINNOW_DATABASE_URL PGHOST PGHOSTADDR PGSERVICE PGDATABASE
+cd / || exit 1
+wrong() { echo "# $*"; bad=1; }
+same() { [ "$1" = "$2" ] || wrong "$3: '$1' is not '$2'"; }
+
+# one line for each line: good, blank, without text, bad, native, too long, a deletion, and a last one without newline
+{
+    printf '{"id":"a","text":"Lovely walk by the river this morning, the herons are back."}\n\n'
+    printf '{"id":"b","text":null}\n'
+    printf 'not json\n'
+    printf '{"type":"post.created","post":{"id":"c","text":"nul \\u0000 and lone \\ud800","author":{"id":"z"}}}\n'
+    printf '{"id":"long","text":"%s"}\n' "$(head -c 3000 /dev/zero | tr '\0' x)"
+    printf '{"type":"post.deleted","post":{"id":"c"}}\n'
+    printf '{"text":"no id"}\n'
+    printf '{"id":"last","text":"end"}'
+} >"$dir/in"
+"$w" score --jsonl --ingest.post_bytes_max=2k <"$dir/in" >"$dir/out" 2>"$dir/err"
+same $? 0 'exit status'
+same "$(wc -l <"$dir/out" | tr -d ' ')" 9 'lines'
+same "$(cat "$dir/err")" '' 'standard error'
+line() { sed -n "${1}p" "$dir/out"; }
+p='[0-9][0-9.e-]*'
+line 1 | grep -qE "^\{\"id\":\"a\",\"scores\":\{\"spam\":$p,\"scam\":$p,\"bait\":$p,\"ai_text\":$p\},\"flags\":\[[a-z_\",]*\],\"action\":\"[a-z]+\",\"reasons\":\[.*\],\"insufficient_text\":true\}\$" || wrong "line 1: $(line 1)"
+line 1 | sed 's/.*"flags":\[\([^]]*\)\].*/\1/' | grep -q ai_text && wrong 'ai_text is flagged on few words'
+line 2 | grep -q '^{"line":2,"error":"' || wrong "line 2: $(line 2)"
+line 3 | grep -q '^{"id":"b","scores":null,"flags":\[\],' || wrong "line 3: $(line 3)"
+line 4 | grep -q '^{"line":4,"error":"json: ' || wrong "line 4: $(line 4)"
+line 5 | grep -q '^{"id":"c","scores":{' || wrong "line 5: $(line 5)"
+line 6 | grep -q '^{"line":6,"error":"size: ' || wrong "line 6: $(line 6)"
+line 7 | grep -q '^{"line":7,"error":"event: ' || wrong "line 7: $(line 7)"
+line 8 | grep -q '^{"line":8,"error":"id: ' || wrong "line 8: $(line 8)"
+line 9 | grep -q '^{"id":"last",' || wrong "line 9: $(line 9)"
+
+# the same bytes whatever the number of threads and the size of batches
+i=0
+while [ $i -lt 400 ]; do
+    i=$((i + 1))
+    echo "{\"id\":\"$i\",\"text\":\"note $i about bread, rain and $((i * 7919)) other things\"}"
+done >"$dir/many"
+"$w" score --jsonl --score.threads=1 --score.batch_posts=1 <"$dir/many" >"$dir/one"
+"$w" score --jsonl --score.threads=4 --score.batch_posts=9 <"$dir/many" >"$dir/four"
+cmp "$dir/one" "$dir/four" >/dev/null || wrong 'output depends on threads or batches'
+same "$(sed -n 's/^{"id":"\([0-9]*\)".*/\1/p' "$dir/four" | tr '\n' ' ')" "$(seq 1 400 | tr '\n' ' ')" 'order'
+
+# output does not wait for more input: the answer comes while the pipe is open
+mkfifo "$dir/fifo"
+"$w" score --jsonl <"$dir/fifo" >"$dir/flushed" &
+pid=$!
+exec 3>"$dir/fifo"
+head -n 1 "$dir/in" >&3
+n=0
+while [ ! -s "$dir/flushed" ] && [ $n -lt 200 ]; do n=$((n + 1)); sleep 0.1; done
+same "$(wc -l <"$dir/flushed" | tr -d ' ')" 1 'lines before the input ends'
+exec 3>&-
+wait $pid
+same $? 0 'exit status at the end of the pipe'
+
+# empty input; output that cannot be written
+same "$("$w" score --jsonl </dev/null | wc -c | tr -d ' ')" 0 'output of no input'
+if [ -w /dev/full ]; then
+    "$w" score --jsonl <"$dir/many" >/dev/full 2>"$dir/err"
+    same $? 1 'exit status with a full disk'
+    grep -q 'standard output' "$dir/err" || wrong "full disk: $(cat "$dir/err")"
+fi
+
+# for people
+"$w" score 'Good morning from the allotment' >"$dir/out"
+same $? 0 'exit status of a text'
+for word in spam scam bait ai_text action threshold; do
+    grep -q "^$word\|$word" "$dir/out" || wrong "no $word in the table"
+done
+printf 'from standard input' | "$w" score - | grep -q 'from standard input' || wrong 'standard input as a text'
+"$w" score --json 'one text' 'two texts' | grep -c '^{"id":"[12]","scores":{' | grep -qx 2 || wrong '--json of two texts'
+"$w" score --jsonl text </dev/null >/dev/null 2>&1
+same $? 2 'exit status of --jsonl with a text'
+"$w" score --model.dir=/nonexistent x >/dev/null 2>"$dir/err"
+same $? 78 'exit status without weights'
+grep -q /nonexistent "$dir/err" || wrong "weights: $(cat "$dir/err")"
+exit $bad
