@@ -1,0 +1,67 @@
+/*
+ * Hardened text, version WN_TEXT_VERSION: the one function that stands between
+ * a post and everything that reads its words. `train`, `eval`, `score` and
+ * `run` all call it, so a model never meets text of another making.
+ *
+ * In this order:
+ *   1. invalid UTF-8 and U+0000 become U+FFFD;
+ *   2. invisible characters go: C0/C1 controls, everything with the property
+ *      Default_Ignorable_Code_Point (zero-width, bidi controls, variation
+ *      selectors, tag characters, fillers) and the annotation marks;
+ *   3. NFKC;
+ *   4. HTML entities are decoded until none is left (&amp;amp; too);
+ *   5. white space is squeezed to one space, or one line feed if it had one;
+ *   6. handles become @user, those that open the text (reply and RT prefixes)
+ *      go; the local part of a mail address becomes user. Not inside a URL;
+ *   7. at most WN_TEXT_MARKS_MAX combining marks stay on a character.
+ *
+ * Always: the result is valid UTF-8, hardening it again changes nothing, the
+ * time is linear in the input, and the output is at most 12 times as long
+ * (one Arabic ligature, U+FDFA, is what comes near that).
+ *
+ * What ordinary text needs is dropped like the rest, as it was in the training
+ * data, but not counted, so a count is evidence of hiding and not of a
+ * language: joiners inside emoji and after letters of scripts that join
+ * (Arabic, Indic, ...), zero-width spaces in Thai, Khmer, Lao and Burmese, one
+ * variation selector after an emoji, a Han or a Mongolian character, the tags
+ * of a flag, bidi marks, embeddings and isolates in a text that has
+ * right-to-left letters, a byte order mark at the start. Overrides (U+202D,
+ * U+202E) are always counted.
+ */
+#ifndef WN_CLASSIFIER_TEXT_H
+#define WN_CLASSIFIER_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+#define WN_TEXT_MARKS_MAX 8
+#define WN_TEXT_BYTES_MAX (16u << 20) /* bytes beyond it are not read */
+
+struct wn_text {
+    /* The result: valid UTF-8, NUL-terminated; data is never NULL after a
+     * successful call. */
+    char *data;
+    size_t len;
+    size_t chars; /* code points */
+    /* Words: runs between white space with a letter or digit in them. Two
+     * characters of Han or kana, four of Thai, Lao, Khmer or Burmese count as
+     * a word, since no space tells. */
+    size_t words;
+    size_t invalid, zero_width, bidi, tags;
+
+    /* Scratch, kept between calls. */
+    size_t cap;
+    uint16_t *u16, *tmp;
+    size_t u16_len, u16_cap, tmp_cap;
+};
+
+void wn_text_init(struct wn_text *t);
+void wn_text_release(struct wn_text *t);
+
+/* Replaces what t held. WN_STOP without memory. */
+enum wn_status wn_text_harden(
+    struct wn_text *t, const char *in, size_t len, struct wn_err *err);
+
+#endif
