@@ -1,0 +1,44 @@
+/*
+ * What the reference tokenizer knows of a character, at the Unicode versions
+ * that it knows it: tokenizers (Rust) 0.23 takes categories from a table of
+ * Unicode 8.0, canonical decomposition from one of 9.0, and white space and
+ * lower case from Rust itself (17.0). ICU's data, of whatever later version,
+ * is cut back by the age of each character, so a newer ICU changes nothing;
+ * make_golden.py compares all 1,112,064 characters.
+ */
+#ifndef WN_MODEL_UNICODE_H
+#define WN_MODEL_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+struct wn_unicode; /* ICU's decomposition data; never freed, any thread */
+
+/* WN_STOP where ICU cannot find its data. */
+enum wn_status wn_unicode_get(
+    const struct wn_unicode **ret, struct wn_err *err);
+
+/* Control, format, private use: what clean_text deletes. Unassigned stays. */
+bool wn_unicode_is_other(int32_t c);
+bool wn_unicode_is_space(int32_t c);
+/* Category P*, or ASCII that is neither letter, digit, space nor control. */
+bool wn_unicode_is_punct(int32_t c);
+/* Category Mn. */
+bool wn_unicode_is_mark(int32_t c);
+/* The blocks that the normalizer pads with spaces; 2B820..2B91F is missing
+ * there, so it is here. */
+bool wn_unicode_is_cjk(int32_t c);
+/* Lower case of one character alone, without its context: 1 or 2 of them. */
+size_t wn_unicode_lower(int32_t c, int32_t out[2]);
+
+#define WN_DECOMPOSED_MAX 32
+/* Full canonical decomposition: the number of characters, at least 1. */
+size_t wn_unicode_decompose(
+    const struct wn_unicode *u, int32_t c, int32_t out[WN_DECOMPOSED_MAX]);
+/* Canonical combining class; 0 for what starts a sequence. */
+uint8_t wn_unicode_class(int32_t c);
+
+#endif
