@@ -23,7 +23,7 @@ static const char usage[] =
     "scores, what the policy makes of them, and why.\n"
     "\n"
     "  --json   one JSON object a text, as --jsonl prints them\n"
-    "  --jsonl  reads {\"id\",\"text\"} or a native post a line and prints one\n"
+    "  --jsonl  reads {\"id\",\"text\"} or a native post a line, prints one\n"
     "           line for each, in order, blank and bad ones too:\n"
     "           {\"id\",\"scores\":{\"spam\",\"scam\",\"bait\",\"ai_text\"},"
     "\"flags\":[],\n"

@@ -1,7 +1,7 @@
 /*
- * Winnow's own envelope: {"type":"post.created","post":{…}} (DESIGN 2). Without
- * a type it is a creation, since only ids and content are required. The post
- * object is also what CloudEvents carry.
+ * Winnow's own envelope: {"type":"post.created","post":{...}} (DESIGN 2).
+ * Without a type it is a creation, since only ids and content are required.
+ * The post object is also what CloudEvents carry.
  */
 #include <string.h>
 

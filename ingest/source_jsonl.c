@@ -18,7 +18,7 @@
 #include "ingest/jsonl_int.h"
 
 #define HELD_MAX 16
-#define FILES_MAX 65536
+#define FILES_MAX 4096 /* a followed one is an open descriptor */
 #define NAP_MS 50
 #define SCAN_US 200000
 /* Bytes of a line before any was read: of a guess at lag. */
@@ -40,12 +40,39 @@ struct jsonl {
 
 /* --- which files --- */
 
+/* Where the path is among the files, or belongs: they are in order. */
+static size_t
+place_of(const struct jsonl *s, const char *path, bool *ret_there)
+{
+    size_t low = 0, high = s->files_n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int cmp = strcmp(s->files[mid]->path, path);
+
+        if (cmp == 0) {
+            *ret_there = true;
+            return mid;
+        }
+        if (cmp < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *ret_there = false;
+    return low;
+}
+
 static enum wn_status
 add_file(struct jsonl *s, const char *path, struct wn_err *err)
 {
     struct wn_file **files, *f;
     struct stat sb;
+    bool there;
+    size_t at = place_of(s, path, &there);
 
+    if (there)
+        return WN_OK;
     if (s->files_n == FILES_MAX)
         return wn_fail(err, WN_STOP, "ingest.path: over %d files", FILES_MAX);
     files = realloc(s->files, (s->files_n + 1) * sizeof(*files));
@@ -57,19 +84,10 @@ add_file(struct jsonl *s, const char *path, struct wn_err *err)
         return wn_fail(err, WN_STOP, "jsonl: out of memory");
     if (stat(path, &sb) == 0)
         f->size = sb.st_size;
-    s->files[s->files_n++] = f;
+    memmove(files + at + 1, files + at, (s->files_n - at) * sizeof(*files));
+    files[at] = f;
+    s->files_n++;
     return WN_OK;
-}
-
-static bool
-is_known(const struct jsonl *s, const char *path)
-{
-    size_t i;
-
-    for (i = 0; i < s->files_n; i++)
-        if (strcmp(s->files[i]->path, path) == 0)
-            return true;
-    return false;
 }
 
 static int
@@ -101,7 +119,7 @@ scan_folder(struct jsonl *s, struct wn_err *err)
             err, WN_STOP, "ingest.path: %s: %s", s->folder, strerror(errno));
     for (i = 0; i < n; i++) {
         snprintf(path, sizeof(path), "%s/%s", s->folder, names[i]->d_name);
-        if (rc == WN_OK && !is_known(s, path))
+        if (rc == WN_OK)
             rc = add_file(s, path, err);
         free(names[i]);
     }
