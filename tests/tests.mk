@@ -37,3 +37,13 @@ bench: $(call test_bins,bench)
 	@for b in $^; do $$b || exit 1; done
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
+
+# --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
+RIG ?= --posts 200000 --kills 300 --freezes 300 --pg-kills 20
+$(BUILD)/tests/rig/worker: $(BUILD)/tests/rig/worker.o $(call liblist,ingest)
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+$(BUILD)/tests/rig/rig: $(BUILD)/tests/rig/rig.o $(BUILD)/tests/rig/check.o $(BUILD)/libtests.a $(call liblist,storage)
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL) -lcmocka
+.PHONY: rig
+rig: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker $(KAFKA_LIBS)
+	$(BUILD)/tests/rig/rig $(RIG)

@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -58,10 +57,8 @@ struct rig {
     PGconn *db;
     const char *dir, *conninfo;
     struct worker workers[WORKERS_MAX];
-    rd_kafka_t *producer;
     struct ledger ledger;
-    uint64_t serial;
-    int64_t in_flight; /* records handed over, not yet acknowledged */
+    uint64_t serial; /* number of the next post */
     int64_t done_kills, done_freezes, done_pg_kills;
 };
 
@@ -92,15 +89,14 @@ static void
 worker_start(struct rig *rig, int i)
 {
     struct worker *w = &rig->workers[i];
-    char kafka[256], url[512], http[64], dead[64];
+    char kafka[256], url[512], http[64];
     pid_t pid;
 
     snprintf(w->log, sizeof(w->log), "%s/worker-%d.log", rig->dir, i);
     snprintf(kafka, sizeof(kafka), "--kafka.bootstrap.servers=%s",
-        wn_kafka_bootstrap(rig->kafka));
+        wn_kafka_brokers(rig->kafka));
     snprintf(url, sizeof(url), "--database.url=%s", rig->conninfo);
     snprintf(http, sizeof(http), "--http.listen=127.0.0.1:%d", 19464 + i);
-    snprintf(dead, sizeof(dead), "--output.dead_topic=dead");
     pid = fork();
     if (pid < 0)
         die("fork: %s", strerror(errno));
@@ -109,8 +105,8 @@ worker_start(struct rig *rig, int i)
 
         dup2(fd, 1);
         dup2(fd, 2);
-        execl(rig->worker_path, "winnow", "run", kafka, url, http, dead,
-            "--ingest.topic=" TOPIC, "--output.verdicts_topic=" OUTPUT,
+        execl(rig->worker_path, "winnow", "run", kafka, url, http,
+            "--output.dead_topic=dead", "--ingest.topic=" TOPIC, "--output.verdicts_topic=" OUTPUT,
             "--kafka.group.id=rig", "--kafka.session.timeout.ms=2000",
             "--kafka.heartbeat.interval.ms=500", "--score.threads=1",
             (char *)NULL);
@@ -172,40 +168,9 @@ workers_stop(struct rig *rig)
 /* --- producing --- */
 
 static void
-on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+on_ack(void *arg, int32_t part, int64_t offset, uint64_t serial)
 {
-    struct rig *rig = opaque;
-
-    (void)rk;
-    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        die("produce: %s", rd_kafka_err2str(m->err));
-    rig->in_flight--;
-    ledger_add(&rig->ledger, m->partition, m->offset,
-        (uint64_t)(uintptr_t)m->_private);
-}
-
-static rd_kafka_t *
-client_new(struct rig *rig, rd_kafka_type_t type)
-{
-    char why[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_t *rk;
-
-    rd_kafka_conf_set(conf, "bootstrap.servers",
-        wn_kafka_bootstrap(rig->kafka), NULL, 0);
-    rd_kafka_conf_set_opaque(conf, rig);
-    if (type == RD_KAFKA_PRODUCER) {
-        rd_kafka_conf_set(conf, "enable.idempotence", "true", NULL, 0);
-        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    } else {
-        rd_kafka_conf_set(conf, "group.id", "rig-checker", NULL, 0);
-        rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
-        rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
-    }
-    rk = rd_kafka_new(type, conf, why, sizeof(why));
-    if (rk == NULL)
-        die("librdkafka: %s", why);
-    return rk;
+    ledger_add(arg, part, offset, serial);
 }
 
 /* Post number `serial`: one in 64 repeats an earlier one, one in 128 is not
@@ -245,17 +210,10 @@ produce(struct rig *rig, int64_t n)
         uint64_t serial = rig->serial++;
         size_t len = post_text(serial, text, sizeof(text), key, sizeof(key));
 
-        while (rd_kafka_producev(rig->producer, RD_KAFKA_V_TOPIC(TOPIC),
-                   RD_KAFKA_V_PARTITION((int32_t)(serial % (uint64_t)rig->parts)),
-                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                   RD_KAFKA_V_KEY(key, strlen(key)),
-                   RD_KAFKA_V_VALUE(text, len),
-                   RD_KAFKA_V_OPAQUE((void *)(uintptr_t)serial),
-                   RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            rd_kafka_poll(rig->producer, 100);
-        rig->in_flight++;
+        wn_kafka_send(rig->kafka, TOPIC, (int32_t)(serial % (uint64_t)rig->parts),
+            (struct wn_kafka_bytes){ key, strlen(key) },
+            (struct wn_kafka_bytes){ text, len }, 0, serial);
     }
-    rd_kafka_poll(rig->producer, 0);
 }
 
 /* --- what the database says --- */
@@ -289,7 +247,6 @@ wait_progress(struct rig *rig, int64_t from, int64_t ms)
     while (wn_clock_mono_us() < end) {
         workers_alive(rig);
         thaw(rig, wn_clock_mono_us());
-        rd_kafka_poll(rig->producer, 0);
         now = progress(rig);
         if (now > from)
             break;
@@ -382,25 +339,13 @@ run_faults(struct rig *rig)
         }
     }
     produce(rig, rig->posts - (int64_t)rig->serial);
-    rd_kafka_flush(rig->producer, 60000);
-    if (rig->in_flight != 0)
-        die("%" PRId64 " records were not acknowledged", rig->in_flight);
+    wn_kafka_flush(rig->kafka);
+    if (rig->ledger.n != rig->serial)
+        die("%zu of %" PRIu64 " records were acknowledged", rig->ledger.n,
+            rig->serial);
 }
 
 /* --- the end --- */
-
-static void
-topic_ends(struct rig *rig, const char *topic, int parts, int64_t *ends)
-{
-    for (int p = 0; p < parts; p++) {
-        int64_t low = 0;
-        rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(
-            rig->producer, topic, p, &low, &ends[p], 10000);
-
-        if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
-            die("ends of %s: %s", topic, rd_kafka_err2str(e));
-    }
-}
 
 static void
 wait_drained(struct rig *rig, const int64_t *ends)
@@ -437,59 +382,15 @@ wait_relayed(struct rig *rig)
 }
 
 static void
-read_ids(struct rig *rig, struct ids *ids)
+on_output(void *arg, const struct wn_kafka_record *r)
 {
-    rd_kafka_t *rk = client_new(rig, RD_KAFKA_CONSUMER);
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(1);
-    int64_t ends[1];
-    int64_t at = -1;
-
-    topic_ends(rig, OUTPUT, 1, ends);
-    rd_kafka_topic_partition_list_add(list, OUTPUT, 0)->offset = 0;
-    rd_kafka_assign(rk, list);
-    while (at + 1 < ends[0]) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 10000);
-        rd_kafka_headers_t *h;
-        const void *v;
-        size_t len;
-
-        if (m == NULL)
-            die("the output topic does not answer");
-        if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            rd_kafka_message_destroy(m);
-            break;
-        }
-        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            die("output: %s", rd_kafka_message_errstr(m));
-        at = m->offset;
-        if (rd_kafka_message_headers(m, &h) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-            rd_kafka_header_get_last(h, "verdict_id", &v, &len) !=
-                RD_KAFKA_RESP_ERR_NO_ERROR)
-            die("an output message without the header verdict_id");
-        uint8_t id[16];
-        size_t n = 0;
-        char hex[3] = "";
-
-        /* hex with or without dashes, or 16 raw bytes */
-        if (len == 16)
-            memcpy(id, v, 16);
-        else
-            for (size_t i = 0; i + 1 < len && n < 16; i++) {
-                if (((const char *)v)[i] == '-')
-                    continue;
-                memcpy(hex, (const char *)v + i++, 2);
-                id[n++] = (uint8_t)strtoul(hex, NULL, 16);
-            }
-        ids_add(ids, id);
-        rd_kafka_message_destroy(m);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_consumer_close(rk);
-    rd_kafka_destroy(rk);
+    if (r->verdict_id.len != 16)
+        die("an output message whose verdict_id has %zu bytes",
+            r->verdict_id.len);
+    ids_add(arg, r->verdict_id.p);
 }
 
-/* Sum over the workers of a counter that the log's last lines do not hold. */
+/* Lines of the workers' logs with `what` in them. */
 static int64_t
 count_in_logs(struct rig *rig, const char *what)
 {
@@ -609,7 +510,7 @@ check_all(struct rig *rig, const int64_t *ends)
     struct findings f;
     int64_t bad;
 
-    read_ids(rig, &ids);
+    wn_kafka_read(rig->kafka, OUTPUT, on_output, &ids);
     progress(rig); /* connects again after the last database kill */
     check(rig->db, TOPIC, &rig->ledger, ends, (size_t)rig->parts, &ids, &f);
     printf("findings\n");
@@ -636,10 +537,10 @@ setup(struct rig *rig)
         "CREATE ROLE rig LOGIN; GRANT winnow_worker TO rig");
     rig->conninfo = wn_pg_conninfo(rig->pg, "rig", "rig");
     rig->kafka = wn_kafka_start(props);
-    wn_kafka_create_topic(rig->kafka, TOPIC, rig->parts);
-    wn_kafka_create_topic(rig->kafka, OUTPUT, 1);
-    wn_kafka_create_topic(rig->kafka, "dead", 1);
-    rig->producer = client_new(rig, RD_KAFKA_PRODUCER);
+    wn_kafka_create(rig->kafka, TOPIC, rig->parts, NULL);
+    wn_kafka_create(rig->kafka, OUTPUT, 1, NULL);
+    wn_kafka_create(rig->kafka, "dead", 1, NULL);
+    wn_kafka_on_ack(rig->kafka, on_ack, &rig->ledger);
     if (rig->plant[0] != '\0')
         plant(rig, "before");
     for (int i = 0; i < rig->workers_n; i++)
@@ -709,7 +610,8 @@ main(int argc, char **argv)
     start = wn_clock_mono_us();
     run_faults(&rig);
     thaw(&rig, INT64_MAX);
-    topic_ends(&rig, TOPIC, rig.parts, ends);
+    for (int p = 0; p < rig.parts; p++)
+        ends[p] = wn_kafka_end(rig.kafka, TOPIC, p);
     wait_drained(&rig, ends);
     printf("%" PRId64 " posts in %.1f s: %.0f posts/s\n", rig.posts,
         (double)(wn_clock_mono_us() - start) / 1e6,
@@ -725,7 +627,6 @@ main(int argc, char **argv)
            ", fenced commits %" PRId64 "\n",
         rig.done_kills, rig.done_freezes, rig.done_pg_kills,
         count_in_logs(&rig, "store.fenced"));
-    rd_kafka_destroy(rig.producer);
     PQfinish(rig.db);
     ledger_free(&rig.ledger);
     if (rig.plant[0] != '\0')
