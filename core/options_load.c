@@ -169,7 +169,7 @@ is_env_of(char c, char have)
 {
     if (c == '_')
         return have == '.' || have == '_';
-    return lower(c) == have && !(c >= 'a' && c <= 'z');
+    return lower(c) == have;
 }
 
 /* The option that the rest of a variable's name stands for. Only the table
