@@ -20,6 +20,7 @@
 #include "storage/batch_int.h"
 
 #define COPY_BYTES_MAX (512u << 20)
+#define SLICE 64 /* rows encoded between two looks at the server */
 #define BODY_BYTES_MAX (1u << 20)
 #define JSON_BYTES_MAX (16u << 20)
 
@@ -34,8 +35,7 @@ wn_batch_free(struct wn_batch *b)
     free(b->order);
     free(b->groups);
     free(b->salts);
-    wn_buf_release(&b->copy[0]);
-    wn_buf_release(&b->copy[1]);
+    wn_buf_release(&b->copy);
     wn_buf_release(&b->body);
     wn_buf_release(&b->json);
     wn_buf_release(&b->cbor);
@@ -49,8 +49,7 @@ batch_new(void)
 
     if (b == NULL)
         return NULL;
-    wn_buf_init(&b->copy[0], COPY_BYTES_MAX);
-    wn_buf_init(&b->copy[1], COPY_BYTES_MAX);
+    wn_buf_init(&b->copy, COPY_BYTES_MAX);
     wn_buf_init(&b->body, BODY_BYTES_MAX);
     wn_buf_init(&b->json, JSON_BYTES_MAX);
     wn_buf_init(&b->cbor, JSON_BYTES_MAX);
@@ -291,12 +290,15 @@ copy_ready(struct wn_store *st, struct wn_err *err)
     return rc;
 }
 
-/* Hands a table's rows to libpq and starts sending them. */
+/* Hands what is in buf to libpq, starts sending it, and empties buf. */
 static enum wn_status
-copy_put(struct wn_store *st, const struct wn_buf *buf, struct wn_err *err)
+copy_put(struct wn_store *st, struct wn_buf *buf, struct wn_err *err)
 {
     size_t at = 0, n;
 
+    if (buf->failed)
+        return wn_fail(err, WN_STOP, "commit: a batch of over %u bytes",
+            COPY_BYTES_MAX);
     while (at < buf->len) {
         n = buf->len - at < (1u << 20) ? buf->len - at : 1u << 20;
         if (PQputCopyData(st->conn, buf->data + at, (int)n) != 1)
@@ -305,8 +307,7 @@ copy_put(struct wn_store *st, const struct wn_buf *buf, struct wn_err *err)
         if (PQflush(st->conn) < 0)
             return wn_conn_lost(st, "copy", err);
     }
-    if (PQputCopyEnd(st->conn, NULL) != 1 || PQflush(st->conn) < 0)
-        return wn_conn_lost(st, "copy", err);
+    wn_buf_reset(buf);
     return WN_OK;
 }
 
@@ -332,45 +333,97 @@ copy_done(struct wn_store *st, struct wn_err *err)
     }
 }
 
-/* Encodes the next table that has rows; WN_TABLES when there is none. */
-static enum wn_table
-encode_next(struct wn_store *st, struct wn_batch *b, unsigned t,
-    struct wn_buf *buf)
+/* Where encoding stands: a table, and how far in it. */
+struct encoder {
+    unsigned t;
+    size_t at, rows;
+};
+
+/* Some more of the table; false at its end. */
+static bool
+encode_more(struct wn_store *st, struct wn_batch *b, struct encoder *e)
 {
-    for (; t < WN_TABLES; t++) {
-        if ((st->tables & 1u << t) != 0 && wn_rows_encode(st, b, t, buf) > 0)
-            break;
-    }
-    return t;
+    size_t done = e->at;
+
+    e->rows += wn_rows_encode(st, b, e->t, &e->at, SLICE, &b->copy);
+    return e->at > done;
 }
 
-/* One table is encoded here while the server works on the one before. */
+/* On to the next table that has a row; WN_TABLES when there is none. */
+static void
+encode_next(struct wn_store *st, struct wn_batch *b, struct encoder *e)
+{
+    for (; e->t < WN_TABLES; e->t++) {
+        if ((st->tables & 1u << e->t) == 0)
+            continue;
+        e->at = e->rows = 0;
+        wn_copy_begin(&b->copy);
+        while (encode_more(st, b, e)) {
+            if (e->rows > 0)
+                return;
+        }
+    }
+}
+
+/* The server has not answered yet; keeps the connection moving. */
+static bool
+server_busy(struct wn_store *st)
+{
+    return PQflush(st->conn) >= 0 && PQconsumeInput(st->conn) != 0 &&
+        PQisBusy(st->conn) != 0;
+}
+
+/* One COPY; by its end the encoder stands in the next table. */
+static enum wn_status
+copy_table(struct wn_store *st, struct wn_batch *b, struct encoder *e,
+    struct wn_err *err)
+{
+    enum wn_status rc = copy_ready(st, err);
+    struct wn_err after;
+    bool more = true;
+
+    if (rc != WN_OK) {
+        if (st->conn != NULL && copy_done(st, &after) == WN_RETRY)
+            wn_conn_drop(st);
+        return rc;
+    }
+    while (rc == WN_OK && more) {
+        rc = copy_put(st, &b->copy, err);
+        more = rc == WN_OK && encode_more(st, b, e);
+    }
+    wn_copy_end(&b->copy);
+    if (rc == WN_OK)
+        rc = copy_put(st, &b->copy, err);
+    if (rc == WN_OK &&
+        (PQputCopyEnd(st->conn, NULL) != 1 || PQflush(st->conn) < 0))
+        rc = wn_conn_lost(st, "copy", err);
+    if (rc != WN_OK) {
+        wn_conn_drop(st); /* in the middle of a COPY: it cannot go on */
+        return rc;
+    }
+    e->t++;
+    encode_next(st, b, e);
+    while (e->t < WN_TABLES && server_busy(st)) {
+        if (!encode_more(st, b, e))
+            break;
+    }
+    return copy_done(st, err);
+}
+
+/* Rows are encoded while the server works on those before: neither waits
+ * for the other but at the ends of tables. */
 static enum wn_status
 copy_tables(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
 {
-    struct wn_err after;
+    struct encoder e = { 0, 0, 0 };
     enum wn_status rc;
-    unsigned t, which = 0;
 
-    t = encode_next(st, b, 0, &b->copy[0]);
-    while (t < WN_TABLES) {
-        if (b->copy[which].failed)
-            return wn_fail(err, WN_STOP, "commit: a batch of over %u bytes",
-                COPY_BYTES_MAX);
+    encode_next(st, b, &e);
+    while (e.t < WN_TABLES) {
         st->sqlstate[0] = '\0';
-        if (!PQsendQuery(st->conn, wn_table_copy[t]))
+        if (!PQsendQuery(st->conn, wn_table_copy[e.t]))
             return wn_conn_lost(st, "copy", err);
-        rc = copy_ready(st, err);
-        if (rc == WN_OK)
-            rc = copy_put(st, &b->copy[which], err);
-        if (rc != WN_OK) {
-            if (st->conn != NULL && copy_done(st, &after) == WN_RETRY)
-                wn_conn_drop(st);
-            return rc;
-        }
-        which ^= 1;
-        t = encode_next(st, b, t + 1, &b->copy[which]);
-        rc = copy_done(st, err);
+        rc = copy_table(st, b, &e, err);
         if (rc != WN_OK)
             return rc;
     }

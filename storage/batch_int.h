@@ -55,7 +55,7 @@ struct wn_batch {
     bool commit_sent;          /* an answer to COMMIT may be missing      */
     bool unclear;              /* read the cursor before anything else    */
     bool months_again;
-    struct wn_buf copy[2];     /* COPY data: one is sent, one is filled   */
+    struct wn_buf copy;        /* COPY data not yet sent                  */
     struct wn_buf body, json, cbor;
     char cluster[256], topic[1024]; /* of name_source: for dead letters    */
     int32_t part, name_source;
@@ -90,9 +90,10 @@ void wn_copy_end(struct wn_buf *b);
 enum wn_table { WN_T_VERDICT, WN_T_AUDIT, WN_T_CONTENT, WN_T_SALT, WN_T_DEAD,
     WN_T_OUTBOX, WN_TABLES };
 extern const char *const wn_table_copy[WN_TABLES]; /* the COPY statements */
-/* Appends all rows of a table; returns how many. */
-size_t wn_rows_encode(
-    struct wn_store *st, struct wn_batch *b, enum wn_table t, struct wn_buf *out);
+/* Appends the rows of up to max items of a table from *at on, which it moves;
+ * returns how many rows. Nothing is left where *at stays. */
+size_t wn_rows_encode(struct wn_store *st, struct wn_batch *b,
+    enum wn_table t, size_t *at, size_t max, struct wn_buf *out);
 /* Reasons as a JSON array into b->json (reset before). */
 void wn_reasons_json(struct wn_buf *json, const struct wn_verdict *v);
 /* Moves b->seq and b->head on; the row's body is in b->body, leaf out. */

@@ -548,26 +548,19 @@ outbox_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
 
 /* Salts are of posts, not of rows: those that are new after this batch. */
 static size_t
-salt_rows(const struct wn_batch *b, struct wn_buf *o)
+salt_row(const struct wn_group *g, struct wn_buf *o)
 {
-    const struct wn_group *g;
-    size_t i, n = 0;
-
-    for (i = 0; i < b->groups_n; i++) {
-        g = &b->groups[i];
-        if (!g->alive || g->salt == NULL || g->salt == g->prev_salt)
-            continue;
-        wn_copy_row(o, 2);
-        wn_copy_str(o, g->post_id);
-        wn_copy_bytes(o, g->salt, WN_SALT);
-        n++;
-    }
-    return n;
+    if (!g->alive || g->salt == NULL || g->salt == g->prev_salt)
+        return 0;
+    wn_copy_row(o, 2);
+    wn_copy_str(o, g->post_id);
+    wn_copy_bytes(o, g->salt, WN_SALT);
+    return 1;
 }
 
 size_t
-wn_rows_encode(
-    struct wn_store *st, struct wn_batch *b, enum wn_table t, struct wn_buf *o)
+wn_rows_encode(struct wn_store *st, struct wn_batch *b, enum wn_table t,
+    size_t *at, size_t max, struct wn_buf *o)
 {
     static size_t (*const encode[WN_TABLES])(struct wn_store *,
         struct wn_batch *, const struct wn_row *, struct wn_buf *) = {
@@ -577,15 +570,12 @@ wn_rows_encode(
         [WN_T_DEAD] = dead_row,
         [WN_T_OUTBOX] = outbox_row,
     };
-    size_t i, n = 0;
+    size_t i, n = 0, all = t == WN_T_SALT ? b->groups_n : b->n;
+    size_t end = all - *at < max ? all : *at + max;
 
-    wn_copy_begin(o);
-    if (t == WN_T_SALT) {
-        n = salt_rows(b, o);
-    } else {
-        for (i = 0; i < b->n; i++)
-            n += encode[t](st, b, &b->rows[i], o);
-    }
-    wn_copy_end(o);
+    for (i = *at; i < end; i++)
+        n += t == WN_T_SALT ? salt_row(&b->groups[i], o)
+                            : encode[t](st, b, &b->rows[i], o);
+    *at = end;
     return n;
 }
