@@ -7,7 +7,6 @@
  * Numbers of different types may be compared, as CEL's cross-type comparisons
  * allow; arithmetic wants both sides of one type.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "policies/cel_int.h"
@@ -16,24 +15,6 @@
 #define NAME_CHAIN_MAX 256 /* bytes of a dotted name */
 
 /* clang-format off */
-const struct wn_cel_type wn_cel_types[WN_CEL_KINDS] = {
-    [WN_CEL_DYN]    = { WN_CEL_DYN, NULL, NULL },
-    [WN_CEL_NULL]   = { WN_CEL_NULL, NULL, NULL },
-    [WN_CEL_BOOL]   = { WN_CEL_BOOL, NULL, NULL },
-    [WN_CEL_INT]    = { WN_CEL_INT, NULL, NULL },
-    [WN_CEL_UINT]   = { WN_CEL_UINT, NULL, NULL },
-    [WN_CEL_DOUBLE] = { WN_CEL_DOUBLE, NULL, NULL },
-    [WN_CEL_STRING] = { WN_CEL_STRING, NULL, NULL },
-    [WN_CEL_LIST]   = { WN_CEL_LIST, NULL, DYN },
-    [WN_CEL_MAP]    = { WN_CEL_MAP, DYN, DYN },
-};
-const struct wn_cel_type wn_cel_list_string
-    = { WN_CEL_LIST, NULL, &wn_cel_types[WN_CEL_STRING] };
-const struct wn_cel_type wn_cel_map_string
-    = { WN_CEL_MAP, &wn_cel_types[WN_CEL_STRING], DYN };
-
-static const char *const kind_names[WN_CEL_KINDS] = { "unknown", "error",
-    "dyn", "null", "bool", "int", "uint", "double", "string", "list", "map" };
 /* How an operator is written, for errors. */
 static const char *const op_names[] = {
     [WN_OP_NOT] = "!",  [WN_OP_NEG] = "-",  [WN_OP_INDEX] = "[]",
@@ -54,84 +35,6 @@ struct checker {
 
 static enum wn_status check(struct checker *ck, struct wn_cel_node *n);
 
-/* --- types --- */
-
-const char *
-wn_cel_type_text(const struct wn_cel_type *type, char *buf, size_t len)
-{
-    char key[64], elem[64];
-
-    if (len > 64)
-        len = 64;
-    if (type->elem == NULL)
-        snprintf(buf, len, "%s", kind_names[type->kind]);
-    else if (type->elem->elem != NULL) /* deep ones are not worth the room */
-        snprintf(buf, len, "%s(...)", kind_names[type->kind]);
-    else if (type->key == NULL)
-        snprintf(buf, len, "list(%s)",
-            wn_cel_type_text(type->elem, elem, sizeof(elem)));
-    else
-        snprintf(buf, len, "map(%s, %s)",
-            wn_cel_type_text(type->key, key, 20),
-            wn_cel_type_text(type->elem, elem, 20));
-    return buf;
-}
-
-static bool
-numeric(const struct wn_cel_type *t)
-{
-    return t->kind >= WN_CEL_INT && t->kind <= WN_CEL_DOUBLE;
-}
-
-static bool
-is_kind(const struct wn_cel_type *t, enum wn_cel_kind kind)
-{
-    return t->kind == kind || t->kind == WN_CEL_DYN;
-}
-
-/* May a value of one be a value of the other? */
-static bool
-agree(const struct wn_cel_type *a, const struct wn_cel_type *b)
-{
-    while (a->kind == b->kind && a->elem != NULL) {
-        if (a->key != NULL && !agree(a->key, b->key))
-            return false;
-        a = a->elem;
-        b = b->elem;
-    }
-    return a->kind == b->kind || a->kind == WN_CEL_DYN
-        || b->kind == WN_CEL_DYN;
-}
-
-static bool
-same_type(const struct wn_cel_type *a, const struct wn_cel_type *b)
-{
-    while (a->kind == b->kind && a->elem != NULL) {
-        if (a->key != NULL && !same_type(a->key, b->key))
-            return false;
-        a = a->elem;
-        b = b->elem;
-    }
-    return a->kind == b->kind;
-}
-
-static bool
-equatable(const struct wn_cel_type *a, const struct wn_cel_type *b)
-{
-    return agree(a, b) || (numeric(a) && numeric(b));
-}
-
-static bool
-orderable(const struct wn_cel_type *a, const struct wn_cel_type *b)
-{
-    if (numeric(a) && numeric(b))
-        return true;
-    if (!agree(a, b))
-        return false;
-    return a->kind != WN_CEL_NULL && a->elem == NULL
-        && b->kind != WN_CEL_NULL && b->elem == NULL;
-}
-
 static enum wn_status
 fail_memory(const struct checker *ck, const struct wn_cel_node *n)
 {
@@ -145,8 +48,7 @@ fail_types(const struct checker *ck, const struct wn_cel_node *n,
     char a[64], b[64];
 
     return wn_cel_fail(ck->lx, n->at, "'%s' cannot %s %s and %s%s",
-        op_names[n->op], verb,
-        wn_cel_type_text(n->kids[0]->type, a, sizeof(a)),
+        op_names[n->op], verb, wn_cel_type_text(n->kids[0]->type, a, sizeof(a)),
         wn_cel_type_text(n->kids[1]->type, b, sizeof(b)), hint);
 }
 
@@ -180,12 +82,11 @@ chain_text(const struct wn_cel_node *n, char *buf)
 }
 
 static bool
-find_var(const struct wn_cel_env *env, const char *p, size_t len,
-    uint32_t *ret)
+find_var(const struct wn_cel_env *env, const char *p, size_t len, uint32_t *ret)
 {
     for (size_t i = 0; i < env->n; i++) {
-        if (strncmp(env->vars[i].name, p, len) == 0
-            && env->vars[i].name[len] == '\0') {
+        if (strncmp(env->vars[i].name, p, len) == 0 &&
+            env->vars[i].name[len] == '\0') {
             *ret = (uint32_t)i;
             return true;
         }
@@ -226,8 +127,8 @@ fail_name(struct checker *ck, const struct wn_cel_node *n)
     if (near == NULL)
         return wn_cel_fail(
             ck->lx, n->at, "no such signal: %.*s", (int)len, buf);
-    return wn_cel_fail(ck->lx, n->at,
-        "no such signal: %.*s; did you mean %s?", (int)len, buf, near);
+    return wn_cel_fail(ck->lx, n->at, "no such signal: %.*s; did you mean %s?",
+        (int)len, buf, near);
 }
 
 static bool
@@ -246,8 +147,8 @@ check_select(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
     char buf[64];
     enum wn_status rc;
 
-    if (begins_with_name(n)
-        && !resolve(ck, n, op == WN_OP_HAS ? WN_OP_HAS_VAR : WN_OP_VAR))
+    if (begins_with_name(n) &&
+        !resolve(ck, n, op == WN_OP_HAS ? WN_OP_HAS_VAR : WN_OP_VAR))
         return fail_name(ck, n);
     if (n->op != WN_OP_SELECT)
         return WN_OK;
@@ -255,13 +156,13 @@ check_select(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
     if (rc != WN_OK)
         return rc;
     from = n->kids[0]->type;
-    if (!is_kind(from, WN_CEL_MAP))
+    if (!wn_cel_is_kind(from, WN_CEL_MAP))
         return wn_cel_fail(ck->lx, n->at, "%s has no members",
             wn_cel_type_text(from, buf, sizeof(buf)));
     n->op = op;
-    n->type = op == WN_OP_HAS ? &wn_cel_types[WN_CEL_BOOL]
-        : from->elem != NULL  ? from->elem
-                              : DYN;
+    n->type = op == WN_OP_HAS      ? &wn_cel_types[WN_CEL_BOOL]
+              : from->elem != NULL ? from->elem
+                                   : DYN;
     return WN_OK;
 }
 
@@ -270,8 +171,8 @@ check_select(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
 static bool
 call_is(const struct wn_cel_node *n, const char *name)
 {
-    return strncmp(name, n->name.p, n->name.len) == 0
-        && name[n->name.len] == '\0';
+    return strncmp(name, n->name.p, n->name.len) == 0 &&
+           name[n->name.len] == '\0';
 }
 
 static enum wn_status
@@ -282,8 +183,8 @@ check_has(struct checker *ck, struct wn_cel_node *n)
     enum wn_status rc;
 
     if (kid == NULL || kid->op != WN_OP_SELECT)
-        return wn_cel_fail(ck->lx, n->at,
-            "has() takes one member: has(author.followers)");
+        return wn_cel_fail(
+            ck->lx, n->at, "has() takes one member: has(author.followers)");
     rc = check_select(ck, kid, WN_OP_HAS);
     if (rc != WN_OK)
         return rc;
@@ -298,8 +199,8 @@ takes(const struct wn_cel_fn *fn, const struct wn_cel_node *n)
     if (fn->member != n->member || fn->args_n != n->kids_n)
         return false;
     for (uint32_t i = 0; i < n->kids_n; i++)
-        if (fn->args[i] != WN_CEL_DYN
-            && !is_kind(n->kids[i]->type, fn->args[i]))
+        if (fn->args[i] != WN_CEL_DYN &&
+            !wn_cel_is_kind(n->kids[i]->type, fn->args[i]))
             return false;
     return true;
 }
@@ -319,8 +220,8 @@ fail_no_function(const struct checker *ck, const struct wn_cel_node *n)
     if (wn_cel_fn_later(n->name))
         return wn_cel_fail(ck->lx, n->at,
             "%.*s() is not supported by this version", len, n->name.p);
-    near = wn_suggest(
-        n->name.p, n->name.len, fn_name, wn_cel_fns, wn_cel_fns_n);
+    near =
+        wn_suggest(n->name.p, n->name.len, fn_name, wn_cel_fns, wn_cel_fns_n);
     if (near == NULL)
         return wn_cel_fail(
             ck->lx, n->at, "no such function: %.*s()", len, n->name.p);
@@ -334,27 +235,27 @@ fail_arguments(const struct checker *ck, const struct wn_cel_node *n,
     const struct wn_cel_fn *fn)
 {
     char a[64];
+    const char *hint = "";
     unsigned want = fn->args_n - fn->member;
+    uint32_t i = 0;
 
     if (fn->member && !n->member)
-        return wn_cel_fail(ck->lx, n->at, "%s() is written a.%s(b)",
-            fn->name, fn->name);
+        return wn_cel_fail(
+            ck->lx, n->at, "%s() is written a.%s(b)", fn->name, fn->name);
     if (n->member && !fn->member)
         return wn_cel_fail(
             ck->lx, n->at, "%s() is written %s(a)", fn->name, fn->name);
     if (fn->args_n != n->kids_n)
-        return wn_cel_fail(ck->lx, n->at, "%s() takes %u argument%s",
-            fn->name, want, want == 1 ? "" : "s");
-    for (uint32_t i = 0; i < n->kids_n; i++)
-        if (i + 1 == n->kids_n || !is_kind(n->kids[i]->type, fn->args[i]))
-            return wn_cel_fail(ck->lx, n->at, "%s() does not take %s%s%s",
-                fn->name, i == 0 && fn->member ? "" : "the argument ",
-                wn_cel_type_text(n->kids[i]->type, a, sizeof(a)),
-                call_is(n, "contains") && i == 0
-                        && n->kids[0]->type->kind == WN_CEL_LIST
-                    ? "; for a list write: x in list"
-                    : "");
-    return WN_OK; /* not reached: a function takes an argument */
+        return wn_cel_fail(ck->lx, n->at, "%s() takes %u argument%s", fn->name,
+            want, want == 1 ? "" : "s");
+    while (i + 1 < n->kids_n && wn_cel_is_kind(n->kids[i]->type, fn->args[i]))
+        i++;
+    if (i == 0 && call_is(n, "contains") &&
+        n->kids[0]->type->kind == WN_CEL_LIST)
+        hint = "; for a list write: x in list";
+    return wn_cel_fail(ck->lx, n->at, "%s() does not take %s%s%s", fn->name,
+        i == 0 && fn->member ? "" : "the argument ",
+        wn_cel_type_text(n->kids[i]->type, a, sizeof(a)), hint);
 }
 
 /* A function of this name, best one that is written the same way. */
@@ -364,8 +265,8 @@ find_name(const struct wn_cel_node *n)
     const struct wn_cel_fn *near = NULL;
 
     for (size_t i = 0; i < wn_cel_fns_n; i++)
-        if (call_is(n, wn_cel_fns[i].name)
-            && (near == NULL || wn_cel_fns[i].member == n->member))
+        if (call_is(n, wn_cel_fns[i].name) &&
+            (near == NULL || wn_cel_fns[i].member == n->member))
             near = &wn_cel_fns[i];
     return near;
 }
@@ -406,7 +307,7 @@ join(const struct wn_cel_type *a, const struct wn_cel_type *b)
 {
     if (a == NULL)
         return b;
-    return same_type(a, b) ? a : DYN;
+    return wn_cel_same_type(a, b) ? a : DYN;
 }
 
 static bool
@@ -423,8 +324,8 @@ static struct wn_cel_value *
 const_kids(struct checker *ck, const struct wn_cel_node *n, uint32_t from,
     uint32_t step)
 {
-    struct wn_cel_value *v
-        = wn_arena_array(ck->lx->arena, n->kids_n / step + 1, sizeof(*v));
+    struct wn_cel_value *v =
+        wn_arena_array(ck->lx->arena, n->kids_n / step + 1, sizeof(*v));
 
     for (uint32_t i = from; v != NULL && i < n->kids_n; i += step)
         v[i / step] = n->kids[i]->value;
@@ -434,8 +335,7 @@ const_kids(struct checker *ck, const struct wn_cel_node *n, uint32_t from,
 static enum wn_status
 check_list(struct checker *ck, struct wn_cel_node *n)
 {
-    struct wn_cel_type *type
-        = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
+    struct wn_cel_type *type = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
     enum wn_status rc;
 
     if (type == NULL)
@@ -488,8 +388,7 @@ fold_map(struct checker *ck, struct wn_cel_node *n)
 static enum wn_status
 check_map(struct checker *ck, struct wn_cel_node *n)
 {
-    struct wn_cel_type *type
-        = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
+    struct wn_cel_type *type = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
     enum wn_status rc;
 
     if (type == NULL)
@@ -503,8 +402,8 @@ check_map(struct checker *ck, struct wn_cel_node *n)
         if (rc != WN_OK)
             return rc;
         kind = n->kids[i]->type->kind;
-        if (i % 2 == 0 && (kind == WN_CEL_NULL || kind == WN_CEL_DOUBLE
-                || n->kids[i]->type->elem != NULL))
+        if (i % 2 == 0 && (kind == WN_CEL_NULL || kind == WN_CEL_DOUBLE ||
+                              n->kids[i]->type->elem != NULL))
             return wn_cel_fail(ck->lx, n->kids[i]->at,
                 "a map's keys are strings, ints, uints or bools");
         *part = join(*part, n->kids[i]->type);
@@ -529,7 +428,7 @@ check_logic(struct checker *ck, struct wn_cel_node *n)
     char a[64];
 
     for (uint32_t i = 0; i < n->kids_n; i++)
-        if (!is_kind(n->kids[i]->type, WN_CEL_BOOL))
+        if (!wn_cel_is_kind(n->kids[i]->type, WN_CEL_BOOL))
             return wn_cel_fail(ck->lx, n->kids[i]->at,
                 "'%s' wants a bool, this is %s", op_names[n->op],
                 wn_cel_type_text(n->kids[i]->type, a, sizeof(a)));
@@ -543,9 +442,11 @@ check_neg(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *t = n->kids[0]->type;
     char a[64];
 
-    if (!is_kind(t, WN_CEL_INT) && t->kind != WN_CEL_DOUBLE)
-        return wn_cel_fail(ck->lx, n->at, "'-' wants an int or a double, "
-            "not %s", wn_cel_type_text(t, a, sizeof(a)));
+    if (!wn_cel_is_kind(t, WN_CEL_INT) && t->kind != WN_CEL_DOUBLE)
+        return wn_cel_fail(ck->lx, n->at,
+            "'-' wants an int or a double, "
+            "not %s",
+            wn_cel_type_text(t, a, sizeof(a)));
     n->type = t;
     return WN_OK;
 }
@@ -556,12 +457,12 @@ check_compare(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
     bool equality = n->op == WN_OP_EQ || n->op == WN_OP_NE;
 
-    if (equality ? !equatable(a, b) : !orderable(a, b))
+    if (equality ? !wn_cel_equatable(a, b) : !wn_cel_orderable(a, b))
         return fail_types(ck, n, "compare", "");
     n->type = &wn_cel_types[WN_CEL_BOOL];
     /* Elements of unknown depth are compared one by one. */
-    *ck->scans += equality && a->kind == b->kind
-        && (a->elem != NULL || a->kind == WN_CEL_DYN);
+    *ck->scans += equality && a->kind == b->kind &&
+                  (a->elem != NULL || a->kind == WN_CEL_DYN);
     return WN_OK;
 }
 
@@ -571,12 +472,13 @@ check_in(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
 
     if (b->kind == WN_CEL_STRING)
-        return wn_cel_fail(ck->lx, n->at, "'in' wants a list or a map; for "
+        return wn_cel_fail(ck->lx, n->at,
+            "'in' wants a list or a map; for "
             "a part of a text write: text.contains(part)");
     if (b->kind != WN_CEL_DYN && b->elem == NULL)
         return fail_types(ck, n, "look through", "");
-    if (b->elem != NULL
-        && !equatable(a, b->kind == WN_CEL_MAP ? b->key : b->elem))
+    if (b->elem != NULL &&
+        !wn_cel_equatable(a, b->kind == WN_CEL_MAP ? b->key : b->elem))
         return fail_types(ck, n, "compare", "");
     n->type = &wn_cel_types[WN_CEL_BOOL];
     *ck->scans += n->kids[1]->op != WN_OP_CONST;
@@ -607,15 +509,15 @@ check_arithmetic(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
     bool dyn_side = a->kind == WN_CEL_DYN || b->kind == WN_CEL_DYN;
 
-    if (numeric(a) && numeric(b) && a->kind != b->kind)
-        return fail_types(ck, n, "take",
-            ": write 30.0 for 30, or double(x) for x");
-    if ((a->kind != b->kind && !dyn_side) || !adds(n->op, a->kind)
-        || !adds(n->op, b->kind))
+    if (wn_cel_numeric(a) && wn_cel_numeric(b) && a->kind != b->kind)
+        return fail_types(
+            ck, n, "take", ": write 30.0 for 30, or double(x) for x");
+    if ((a->kind != b->kind && !dyn_side) || !adds(n->op, a->kind) ||
+        !adds(n->op, b->kind))
         return fail_types(ck, n, "take", "");
     n->type = a->kind == WN_CEL_DYN ? b : a;
-    if (a->kind == WN_CEL_LIST && b->kind == WN_CEL_LIST
-        && !same_type(a, b))
+    if (a->kind == WN_CEL_LIST && b->kind == WN_CEL_LIST &&
+        !wn_cel_same_type(a, b))
         n->type = &wn_cel_types[WN_CEL_LIST];
     return WN_OK;
 }
@@ -626,11 +528,11 @@ check_index(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *a = n->kids[0]->type, *i = n->kids[1]->type;
     char text[64];
 
-    if (a->kind == WN_CEL_LIST && !is_kind(i, WN_CEL_INT)
-        && i->kind != WN_CEL_UINT)
+    if (a->kind == WN_CEL_LIST && !wn_cel_is_kind(i, WN_CEL_INT) &&
+        i->kind != WN_CEL_UINT)
         return wn_cel_fail(ck->lx, n->at, "a list's index is an int, not %s",
             wn_cel_type_text(i, text, sizeof(text)));
-    if (a->kind == WN_CEL_MAP && !equatable(a->key, i))
+    if (a->kind == WN_CEL_MAP && !wn_cel_equatable(a->key, i))
         return wn_cel_fail(ck->lx, n->at, "the map has no key of type %s",
             wn_cel_type_text(i, text, sizeof(text)));
     if (a->kind != WN_CEL_DYN && a->elem == NULL)
@@ -646,12 +548,16 @@ check_cond(struct checker *ck, struct wn_cel_node *n)
     const struct wn_cel_type *yes = n->kids[1]->type, *no = n->kids[2]->type;
     char a[64], b[64];
 
-    if (!is_kind(n->kids[0]->type, WN_CEL_BOOL))
-        return wn_cel_fail(ck->lx, n->at, "'?' wants a bool before it, "
-            "not %s", wn_cel_type_text(n->kids[0]->type, a, sizeof(a)));
-    if (!agree(yes, no))
-        return wn_cel_fail(ck->lx, n->at, "'?' gives %s or %s: both sides "
-            "are of one type", wn_cel_type_text(yes, a, sizeof(a)),
+    if (!wn_cel_is_kind(n->kids[0]->type, WN_CEL_BOOL))
+        return wn_cel_fail(ck->lx, n->at,
+            "'?' wants a bool before it, "
+            "not %s",
+            wn_cel_type_text(n->kids[0]->type, a, sizeof(a)));
+    if (!wn_cel_agree(yes, no))
+        return wn_cel_fail(ck->lx, n->at,
+            "'?' gives %s or %s: both sides "
+            "are of one type",
+            wn_cel_type_text(yes, a, sizeof(a)),
             wn_cel_type_text(no, b, sizeof(b)));
     n->type = join(yes, no);
     return WN_OK;
@@ -717,17 +623,14 @@ check(struct checker *ck, struct wn_cel_node *n)
 
 enum wn_status
 wn_cel_compile(const struct wn_cel_node **ret, struct wn_arena *arena,
-    const char *src, size_t len, const char *what,
-    const struct wn_cel_env *env, size_t *scans, struct wn_err *err)
+    const char *src, size_t len, const char *what, const struct wn_cel_env *env,
+    size_t *scans, struct wn_err *err)
 {
-    struct wn_cel_lexer lx = { .src = src,
-        .len = len,
-        .what = what,
-        .arena = arena,
-        .err = err };
+    struct wn_cel_lexer lx = {
+        .src = src, .len = len, .what = what, .arena = arena, .err = err
+    };
     struct wn_cel_run run;
-    struct checker ck
-        = { .lx = &lx, .env = env, .scans = scans, .run = &run };
+    struct checker ck = { .lx = &lx, .env = env, .scans = scans, .run = &run };
     struct wn_cel_node *node;
     enum wn_status rc;
 

@@ -49,8 +49,7 @@ of_double(double d)
 
 /* `settles` decides whatever the rest is: false for &&, true for ||. */
 static struct wn_cel_value
-eval_logic(
-    const struct wn_cel_node *n, struct wn_cel_run *run, bool settles)
+eval_logic(const struct wn_cel_node *n, struct wn_cel_run *run, bool settles)
 {
     struct wn_cel_value r = of_bool(!settles);
 
@@ -138,8 +137,7 @@ arithmetic_uint(enum wn_cel_op op, uint64_t a, uint64_t b)
 }
 
 /* IEEE 754 throughout: x / 0.0 is an infinity or NaN, as CEL has it. */
-__attribute__((no_sanitize("float-divide-by-zero")))
-static struct wn_cel_value
+__attribute__((no_sanitize("float-divide-by-zero"))) static struct wn_cel_value
 arithmetic_double(enum wn_cel_op op, double a, double b)
 {
     switch (op) {
@@ -262,8 +260,8 @@ list_index(const struct wn_cel_value *v, size_t *ret)
         *ret = (size_t)v->i;
     else if (v->kind == WN_CEL_UINT)
         *ret = (size_t)v->u;
-    else if (v->kind == WN_CEL_DOUBLE && v->d >= 0 && v->d < 0x1p53
-        && trunc(v->d) == v->d)
+    else if (v->kind == WN_CEL_DOUBLE && v->d >= 0 && v->d < 0x1p53 &&
+             trunc(v->d) == v->d)
         *ret = (size_t)v->d;
     else
         return false;
@@ -355,8 +353,8 @@ static struct wn_cel_value *
 eval_kids(const struct wn_cel_node *n, struct wn_cel_run *run, uint32_t from,
     uint32_t step, struct wn_cel_value *ret_bad)
 {
-    struct wn_cel_value *v
-        = wn_cel_scratch(run, (n->kids_n / step) * sizeof(*v));
+    struct wn_cel_value *v =
+        wn_cel_scratch(run, (n->kids_n / step) * sizeof(*v));
 
     if (v == NULL) {
         *ret_bad = wn_cel_error(no_scratch);
@@ -385,8 +383,8 @@ eval_list(const struct wn_cel_node *n, struct wn_cel_run *run)
 static bool
 is_key(const struct wn_cel_value *v)
 {
-    return v->kind == WN_CEL_STRING || v->kind == WN_CEL_BOOL
-        || v->kind == WN_CEL_INT || v->kind == WN_CEL_UINT;
+    return v->kind == WN_CEL_STRING || v->kind == WN_CEL_BOOL ||
+           v->kind == WN_CEL_INT || v->kind == WN_CEL_UINT;
 }
 
 static struct wn_cel_value
@@ -428,8 +426,7 @@ overload(const struct wn_cel_node *n, const struct wn_cel_value *args)
     const struct wn_cel_fn *fn = n->fn, *end = wn_cel_fns + wn_cel_fns_n;
 
     for (; fn < end; fn++) {
-        if (strcmp(fn->name, n->fn->name) != 0
-            || fn->member != n->fn->member)
+        if (strcmp(fn->name, n->fn->name) != 0 || fn->member != n->fn->member)
             break;
         if (fn->args_n == n->fn->args_n && takes(fn, args))
             return fn;

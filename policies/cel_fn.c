@@ -83,8 +83,7 @@ int_of_uint(struct wn_cel_run *run, const struct wn_cel_value *args)
 {
     if (args[0].u > INT64_MAX)
         return wn_cel_error("the number does not fit an int");
-    return (struct wn_cel_value){ .kind = WN_CEL_INT,
-        .i = (int64_t)args[0].u };
+    return (struct wn_cel_value){ .kind = WN_CEL_INT, .i = (int64_t)args[0].u };
 }
 
 /* Towards zero; the bounds are what a double can hold of an int64. */
@@ -93,22 +92,21 @@ int_of_double(struct wn_cel_run *run, const struct wn_cel_value *args)
 {
     if (!(args[0].d > -0x1p63 && args[0].d < 0x1p63))
         return wn_cel_error("the number does not fit an int");
-    return (struct wn_cel_value){ .kind = WN_CEL_INT,
-        .i = (int64_t)args[0].d };
+    return (struct wn_cel_value){ .kind = WN_CEL_INT, .i = (int64_t)args[0].d };
 }
 
 static struct wn_cel_value
 double_of_int(struct wn_cel_run *run, const struct wn_cel_value *args)
 {
-    return (struct wn_cel_value){ .kind = WN_CEL_DOUBLE,
-        .d = (double)args[0].i };
+    return (
+        struct wn_cel_value){ .kind = WN_CEL_DOUBLE, .d = (double)args[0].i };
 }
 
 static struct wn_cel_value
 double_of_uint(struct wn_cel_run *run, const struct wn_cel_value *args)
 {
-    return (struct wn_cel_value){ .kind = WN_CEL_DOUBLE,
-        .d = (double)args[0].u };
+    return (
+        struct wn_cel_value){ .kind = WN_CEL_DOUBLE, .d = (double)args[0].u };
 }
 
 #define STR WN_CEL_STRING
@@ -137,16 +135,16 @@ const size_t wn_cel_fns_n = sizeof(wn_cel_fns) / sizeof(wn_cel_fns[0]);
 
 /* In the standard, not in this version. */
 static const char *const later[] = { "all", "exists", "exists_one", "filter",
-    "map", "matches", "uint", "string", "bool", "bytes",
-    "type", "timestamp", "duration", "lowerAscii", "upperAscii", "split",
-    "join", "replace", "trim", "substring", "indexOf" };
+    "map", "matches", "uint", "string", "bool", "bytes", "type", "timestamp",
+    "duration", "lowerAscii", "upperAscii", "split", "join", "replace", "trim",
+    "substring", "indexOf" };
 
 bool
 wn_cel_fn_later(struct wn_str name)
 {
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-        if (strlen(later[i]) == name.len
-            && memcmp(later[i], name.p, name.len) == 0)
+        if (strlen(later[i]) == name.len &&
+            memcmp(later[i], name.p, name.len) == 0)
             return true;
     return false;
 }

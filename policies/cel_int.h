@@ -53,6 +53,19 @@ struct wn_cel_type {
 extern const struct wn_cel_type wn_cel_types[WN_CEL_KINDS];
 extern const struct wn_cel_type wn_cel_list_string, wn_cel_map_string;
 
+/* cel_type.c. Writes "list(string)" and the like; returns buf. */
+const char *wn_cel_type_text(
+    const struct wn_cel_type *type, char *buf, size_t len);
+bool wn_cel_numeric(const struct wn_cel_type *t);
+/* Of the kind, or dyn. */
+bool wn_cel_is_kind(const struct wn_cel_type *t, enum wn_cel_kind kind);
+/* May a value of one be a value of the other? */
+bool wn_cel_agree(const struct wn_cel_type *a, const struct wn_cel_type *b);
+bool wn_cel_same_type(const struct wn_cel_type *a, const struct wn_cel_type *b);
+/* May == and != compare them; may < and the like? */
+bool wn_cel_equatable(const struct wn_cel_type *a, const struct wn_cel_type *b);
+bool wn_cel_orderable(const struct wn_cel_type *a, const struct wn_cel_type *b);
+
 /* --- values --- */
 
 struct wn_cel_value {
@@ -169,7 +182,7 @@ struct wn_cel_token {
 struct wn_cel_lexer {
     const char *src;
     size_t len, pos;
-    const char *what; /* "when": what errors call the source */
+    const char *what;       /* "when": what errors call the source */
     struct wn_arena *arena; /* strings with escapes are copied here */
     struct wn_err *err;
 };
@@ -208,8 +221,7 @@ struct wn_cel_env {
 };
 
 /* cel_parse.c: syntax only. */
-enum wn_status wn_cel_parse(
-    struct wn_cel_node **ret, struct wn_cel_lexer *lx);
+enum wn_status wn_cel_parse(struct wn_cel_node **ret, struct wn_cel_lexer *lx);
 
 /*
  * cel_check.c: parse, resolve names, check types. *ret lies in arena. scans
@@ -218,9 +230,6 @@ enum wn_status wn_cel_parse(
 enum wn_status wn_cel_compile(const struct wn_cel_node **ret,
     struct wn_arena *arena, const char *src, size_t len, const char *what,
     const struct wn_cel_env *env, size_t *scans, struct wn_err *err);
-/* Writes "list(string)" and the like; returns buf. */
-const char *wn_cel_type_text(
-    const struct wn_cel_type *type, char *buf, size_t len);
 
 /* cel_eval.c: of the kind UNKNOWN or ERROR where there is no value. */
 struct wn_cel_value wn_cel_eval(

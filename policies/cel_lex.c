@@ -24,8 +24,8 @@ wn_cel_fail(const struct wn_cel_lexer *lx, size_t at, const char *fmt, ...)
     va_end(ap);
     for (size_t i = 0; i < at && i < lx->len; i++)
         column += ((unsigned char)lx->src[i] & 0xc0) != 0x80;
-    return wn_fail(lx->err, WN_REJECT, "column %zu of %s: %s", column,
-        lx->what, text);
+    return wn_fail(
+        lx->err, WN_REJECT, "column %zu of %s: %s", column, lx->what, text);
 }
 
 static int
@@ -112,8 +112,8 @@ put_utf8(char *out, uint32_t c)
 
 /* n digits of the base, from `from` bytes ahead. */
 static bool
-read_code(struct wn_cel_lexer *lx, size_t from, size_t n, int base,
-    uint32_t *ret)
+read_code(
+    struct wn_cel_lexer *lx, size_t from, size_t n, int base, uint32_t *ret)
 {
     uint32_t c = 0;
 
@@ -290,8 +290,8 @@ read_decimal(struct wn_cel_lexer *lx, struct wn_cel_token *t)
     uint64_t u = 0;
 
     for (int c; is_digit(c = peek(lx, 0)); lx->pos++)
-        if (__builtin_mul_overflow(u, (uint64_t)10, &u)
-            || __builtin_add_overflow(u, (uint64_t)(c - '0'), &u))
+        if (__builtin_mul_overflow(u, (uint64_t)10, &u) ||
+            __builtin_add_overflow(u, (uint64_t)(c - '0'), &u))
             return wn_cel_fail(lx, t->at, "the number is too large");
     t->value.u = u;
     return WN_OK;
@@ -441,8 +441,10 @@ fail_character(const struct wn_cel_lexer *lx)
     int c = peek(lx, 0);
 
     if (c == '&' || c == '|' || c == '=')
-        return wn_cel_fail(lx, lx->pos, "'%c' alone is no operator: "
-            "'%c%c'?", c, c, c);
+        return wn_cel_fail(lx, lx->pos,
+            "'%c' alone is no operator: "
+            "'%c%c'?",
+            c, c, c);
     if (c > ' ' && c < 0x7f)
         return wn_cel_fail(lx, lx->pos, "unexpected character '%c'", c);
     return wn_cel_fail(lx, lx->pos,
@@ -456,8 +458,8 @@ read_operator(struct wn_cel_lexer *lx, struct wn_cel_token *t)
     for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
         size_t n = strlen(operators[i].text);
 
-        if (n > lx->len - lx->pos
-            || memcmp(lx->src + lx->pos, operators[i].text, n) != 0)
+        if (n > lx->len - lx->pos ||
+            memcmp(lx->src + lx->pos, operators[i].text, n) != 0)
             continue;
         t->kind = WN_TOK_OP;
         t->op = operators[i].op;
@@ -486,8 +488,8 @@ wn_cel_next(struct wn_cel_lexer *lx, struct wn_cel_token *ret)
     }
     if (string_prefix(lx, &prefix, &bytes)) {
         if (bytes)
-            return wn_cel_fail(lx, t.at,
-                "byte strings are not supported by this version");
+            return wn_cel_fail(
+                lx, t.at, "byte strings are not supported by this version");
         lx->pos += prefix;
         rc = read_string(lx, prefix > 0, &t);
     } else if (is_name_start(c)) {

@@ -67,8 +67,7 @@ new_node(struct parser *ps, enum wn_cel_op op, size_t at, size_t kids_n,
         return wn_cel_fail(ps->lx, at, "more than %d parts in one expression",
             WN_CEL_NODES_MAX);
     if (n != NULL && kids_n > 0)
-        n->kids
-            = wn_arena_array(ps->lx->arena, kids_n, sizeof(*n->kids));
+        n->kids = wn_arena_array(ps->lx->arena, kids_n, sizeof(*n->kids));
     if (n == NULL || (kids_n > 0 && n->kids == NULL))
         return wn_cel_fail(ps->lx, at, "the policy takes too much memory");
     n->op = op;
@@ -85,8 +84,8 @@ add_kid(struct parser *ps, struct wn_cel_node *n, struct wn_cel_node *kid)
     if (kid->depth >= n->depth)
         n->depth = kid->depth + 1;
     if (n->depth > WN_POLICY_DEPTH_MAX)
-        return wn_cel_fail(ps->lx, n->at, "nested deeper than %d",
-            WN_POLICY_DEPTH_MAX);
+        return wn_cel_fail(
+            ps->lx, n->at, "nested deeper than %d", WN_POLICY_DEPTH_MAX);
     return WN_OK;
 }
 
@@ -229,8 +228,8 @@ parse_const(struct parser *ps, bool negative, struct wn_cel_node **ret)
     enum wn_status rc;
 
     if (t.kind == WN_TOK_INT && t.value.u > limit)
-        return wn_cel_fail(ps->lx, t.at,
-            "the number does not fit an int: 64 bits with sign");
+        return wn_cel_fail(
+            ps->lx, t.at, "the number does not fit an int: 64 bits with sign");
     if (t.kind == WN_TOK_INT) {
         uint64_t u = t.value.u;
 
@@ -361,8 +360,8 @@ parse_member(
 static bool
 is_number(const struct wn_cel_token *t)
 {
-    return t->kind == WN_TOK_INT
-        || (t->kind == WN_TOK_CONST && t->value.kind == WN_CEL_DOUBLE);
+    return t->kind == WN_TOK_INT ||
+           (t->kind == WN_TOK_CONST && t->value.kind == WN_CEL_DOUBLE);
 }
 
 static enum wn_status
@@ -432,8 +431,8 @@ static enum wn_status parse_binary(
 
 /* first && b && c ... as one node. */
 static enum wn_status
-parse_logic(struct parser *ps, struct wn_cel_node *first,
-    struct wn_cel_node **ret)
+parse_logic(
+    struct parser *ps, struct wn_cel_node *first, struct wn_cel_node **ret)
 {
     struct wn_cel_token t = ps->t;
     struct chain c = { 0 };
@@ -509,8 +508,8 @@ parse_expr(struct parser *ps, struct wn_cel_node **ret)
     enum wn_status rc;
 
     if (++ps->depth > WN_POLICY_DEPTH_MAX)
-        return wn_cel_fail(ps->lx, ps->t.at, "nested deeper than %d",
-            WN_POLICY_DEPTH_MAX);
+        return wn_cel_fail(
+            ps->lx, ps->t.at, "nested deeper than %d", WN_POLICY_DEPTH_MAX);
     rc = parse_binary(ps, 1, &node);
     if (rc == WN_OK && at_op(ps, WN_OP_COND))
         rc = parse_cond(ps, node, ps->t.at, &node);

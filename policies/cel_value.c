@@ -284,8 +284,8 @@ equal(struct wn_cel_run *run, const struct wn_cel_value *a,
     case WN_CEL_BOOL:
         return a->b == b->b;
     case WN_CEL_STRING:
-        return a->s.len == b->s.len
-            && (a->s.len == 0 || memcmp(a->s.p, b->s.p, a->s.len) == 0);
+        return a->s.len == b->s.len &&
+               (a->s.len == 0 || memcmp(a->s.p, b->s.p, a->s.len) == 0);
     case WN_CEL_LIST:
         return equal_lists(run, a, b, depth);
     case WN_CEL_MAP:
@@ -312,8 +312,7 @@ wn_cel_lookup(struct wn_cel_run *run, const struct wn_cel_value *map,
 
     if (at == SIZE_MAX)
         return wn_cel_error(no_steps);
-    return at == map->seq.n ? wn_cel_error("no such key")
-                            : wn_cel_at(map, at);
+    return at == map->seq.n ? wn_cel_error("no such key") : wn_cel_at(map, at);
 }
 
 struct wn_cel_value

@@ -30,8 +30,8 @@ in_rollout(const struct wn_rule *rule, const struct wn_signals *sig)
         return true;
     if (rule->rollout == 0 || author->kind != WN_VALUE_STRING)
         return false;
-    return wn_hash64(author->s.p, author->s.len, rule->rollout_seed) % 100
-        < rule->rollout;
+    return wn_hash64(author->s.p, author->s.len, rule->rollout_seed) % 100 <
+           rule->rollout;
 }
 
 static void

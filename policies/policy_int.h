@@ -30,7 +30,7 @@ struct wn_rule {
     const struct wn_cel_node *when;
     enum wn_action action;
     enum wn_rule_mode mode;
-    unsigned rollout;  /* 0..100                     */
+    unsigned rollout;      /* 0..100                     */
     uint64_t rollout_seed; /* of the author's hash   */
     struct wn_reason_template reason;
     size_t ordinal; /* from 1, in the file */

@@ -36,10 +36,10 @@ struct loader {
 
 /* --- members --- */
 
-static const char *const policy_members[]
-    = { "policy", "version", "rules", "quotas" };
-static const char *const rule_members[] = { "id", "when", "action",
-    "category", "reason", "mode", "rollout" };
+static const char *const policy_members[] = { "policy", "version", "rules",
+    "quotas" };
+static const char *const rule_members[] = { "id", "when", "action", "category",
+    "reason", "mode", "rollout" };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *
@@ -61,10 +61,9 @@ fail_word(struct loader *ld, const char *what, const char *word,
         shown[i] = (char)(word[i] < ' ' || word[i] == 0x7f ? '?' : word[i]);
     shown[i] = '\0'; /* plain ASCII: an error is one line */
     if (near == NULL)
-        return wn_fail(
-            ld->err, WN_REJECT, "unknown %s '%s'", what, shown);
-    return wn_fail(ld->err, WN_REJECT,
-        "unknown %s '%s'; did you mean '%s'?", what, shown, near);
+        return wn_fail(ld->err, WN_REJECT, "unknown %s '%s'", what, shown);
+    return wn_fail(ld->err, WN_REJECT, "unknown %s '%s'; did you mean '%s'?",
+        what, shown, near);
 }
 
 static bool
@@ -77,15 +76,15 @@ word_in(const char *word, const char *const *words, size_t n)
 }
 
 static enum wn_status
-check_members(struct loader *ld, json_t *object, const char *const *words,
-    size_t n)
+check_members(
+    struct loader *ld, json_t *object, const char *const *words, size_t n)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach(object, key, value)
-        if (!word_in(key, words, n))
-            return fail_word(ld, "member", key, words, n);
+    json_object_foreach(
+        object, key, value) if (!word_in(key, words, n)) return fail_word(ld,
+        "member", key, words, n);
     return WN_OK;
 }
 
@@ -115,8 +114,7 @@ get_string(struct loader *ld, struct wn_str *ret, json_t *object,
 
 /* Ids stand in verdicts, metrics and logs: no blanks, no quotes. */
 static enum wn_status
-get_name(
-    struct loader *ld, struct wn_str *ret, json_t *object, const char *key)
+get_name(struct loader *ld, struct wn_str *ret, json_t *object, const char *key)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -137,8 +135,7 @@ static enum wn_status
 get_action(struct loader *ld, struct wn_rule *rule, json_t *object)
 {
     struct wn_str s;
-    enum wn_status rc
-        = get_string(ld, &s, object, "action", NAME_MAX_BYTES);
+    enum wn_status rc = get_string(ld, &s, object, "action", NAME_MAX_BYTES);
 
     if (rc != WN_OK)
         return rc;
@@ -183,8 +180,8 @@ get_rollout(struct loader *ld, struct wn_rule *rule, json_t *object)
     rule->rollout_seed = wn_hash64(rule->id.p, rule->id.len, 0);
     if (v == NULL)
         return WN_OK;
-    if (!json_is_integer(v) || json_integer_value(v) < 0
-        || json_integer_value(v) > 100)
+    if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+        json_integer_value(v) > 100)
         return wn_fail(ld->err, WN_REJECT,
             "'rollout' is a whole number of percent, 0 to 100");
     rule->rollout = (unsigned)json_integer_value(v);
@@ -195,23 +192,24 @@ static enum wn_status
 get_when(struct loader *ld, struct wn_rule *rule, json_t *object)
 {
     char text[64];
-    enum wn_status rc = get_string(
-        ld, &rule->when_text, object, "when", WN_CEL_SOURCE_MAX);
+    enum wn_status rc =
+        get_string(ld, &rule->when_text, object, "when", WN_CEL_SOURCE_MAX);
 
     if (rc == WN_OK)
         rc = wn_cel_compile(&rule->when, &ld->p->arena, rule->when_text.p,
             rule->when_text.len, "when", &ld->env, &ld->scans, ld->err);
     if (rc != WN_OK)
         return rc;
-    if (rule->when->type->kind != WN_CEL_BOOL
-        && rule->when->type->kind != WN_CEL_DYN)
+    if (rule->when->type->kind != WN_CEL_BOOL &&
+        rule->when->type->kind != WN_CEL_DYN)
         return wn_fail(ld->err, WN_REJECT,
             "column 1 of when: a condition is a bool, this is %s",
             wn_cel_type_text(rule->when->type, text, sizeof(text)));
     if (ld->scans > SCANS_MAX)
         return wn_fail(ld->err, WN_REJECT,
             "the policy may cost too much: more than %d operations so far "
-            "that read a whole text or list", SCANS_MAX);
+            "that read a whole text or list",
+            SCANS_MAX);
     return WN_OK;
 }
 
@@ -219,13 +217,12 @@ static enum wn_status
 get_reason(struct loader *ld, struct wn_rule *rule, json_t *object)
 {
     struct wn_str s;
-    enum wn_status rc
-        = get_string(ld, &s, object, "reason", WN_REASON_BYTES_MAX);
+    enum wn_status rc =
+        get_string(ld, &s, object, "reason", WN_REASON_BYTES_MAX);
 
     if (rc != WN_OK)
         return rc;
-    return wn_reason_parse(
-        &rule->reason, &ld->p->arena, s.p, s.len, ld->err);
+    return wn_reason_parse(&rule->reason, &ld->p->arena, s.p, s.len, ld->err);
 }
 
 /* The id first: later errors name the rule by it. */
@@ -263,15 +260,15 @@ ordinal_suffix(size_t n)
 }
 
 static enum wn_status
-fail_rule(struct loader *ld, const struct wn_rule *rule, size_t n,
-    enum wn_status rc)
+fail_rule(
+    struct loader *ld, const struct wn_rule *rule, size_t n, enum wn_status rc)
 {
     const char *suffix = ordinal_suffix(n);
 
     if (rule->id.len == 0)
         return wn_fail_in(ld->err, rc, "%s: %zu%s rule", ld->name, n, suffix);
-    return wn_fail_in(ld->err, rc, "%s: rule '%s' (%zu%s)", ld->name,
-        rule->id.p, n, suffix);
+    return wn_fail_in(
+        ld->err, rc, "%s: rule '%s' (%zu%s)", ld->name, rule->id.p, n, suffix);
 }
 
 static int
@@ -290,8 +287,8 @@ static enum wn_status
 check_ids(struct loader *ld)
 {
     size_t n = ld->p->rules_n;
-    const struct wn_rule **sorted
-        = wn_arena_array(&ld->p->arena, n + 1, sizeof(*sorted));
+    const struct wn_rule **sorted =
+        wn_arena_array(&ld->p->arena, n + 1, sizeof(*sorted));
 
     if (sorted == NULL)
         return wn_fail(ld->err, WN_STOP, "policy: out of memory");
@@ -322,8 +319,7 @@ get_rules(struct loader *ld, json_t *root)
     if (n > WN_POLICY_RULES_MAX)
         return wn_fail(ld->err, WN_REJECT, "%s: %zu rules, at most %d",
             ld->name, n, WN_POLICY_RULES_MAX);
-    ld->p->rules
-        = wn_arena_array(&ld->p->arena, n + 1, sizeof(*ld->p->rules));
+    ld->p->rules = wn_arena_array(&ld->p->arena, n + 1, sizeof(*ld->p->rules));
     if (ld->p->rules == NULL)
         return wn_fail(ld->err, WN_STOP, "policy: out of memory");
     for (size_t i = 0; i < n; i++) {
@@ -353,8 +349,8 @@ get_header(struct loader *ld, json_t *root, const char *json, size_t len)
         return wn_fail(ld->err, WN_REJECT, "a policy is an object");
     rc = check_members(ld, root, policy_members, COUNT(policy_members));
     if (rc == WN_OK && json_object_get(root, "quotas") != NULL)
-        rc = wn_fail(ld->err, WN_REJECT,
-            "quotas are not supported by this version");
+        rc = wn_fail(
+            ld->err, WN_REJECT, "quotas are not supported by this version");
     if (rc == WN_OK)
         rc = get_name(ld, &name, root, "policy");
     if (rc == WN_OK)
@@ -363,8 +359,8 @@ get_header(struct loader *ld, json_t *root, const char *json, size_t len)
         return rc;
     wn_sha256(json, len, hash);
     wn_hex(hash, 8, hex);
-    ld->p->version = wn_arena_printf(
-        &ld->p->arena, "%s/%s@%s", name.p, version.p, hex);
+    ld->p->version =
+        wn_arena_printf(&ld->p->arena, "%s/%s@%s", name.p, version.p, hex);
     if (ld->p->version == NULL)
         return wn_fail(ld->err, WN_STOP, "policy: out of memory");
     return WN_OK;
@@ -405,8 +401,7 @@ static enum wn_status
 load_root(struct loader *ld, const char *json, size_t len)
 {
     json_error_t why;
-    json_t *root
-        = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
     enum wn_status rc;
 
     if (root == NULL)
@@ -448,8 +443,8 @@ out:
 
 /* One byte more than allowed is read, so that too much is seen. */
 static enum wn_status
-read_file(FILE *f, const char *path, char *buf, size_t *ret_len,
-    struct wn_err *err)
+read_file(
+    FILE *f, const char *path, char *buf, size_t *ret_len, struct wn_err *err)
 {
     size_t n = fread(buf, 1, WN_POLICY_BYTES_MAX + 1u, f);
 

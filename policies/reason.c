@@ -21,8 +21,8 @@ signal_name(const void *names, size_t i)
 static enum wn_status
 fail_signal(struct wn_err *err, const char *p, size_t len)
 {
-    const char *near = wn_suggest(
-        p, len, signal_name, wn_signal_table, WN_SIG_COUNT);
+    const char *near =
+        wn_suggest(p, len, signal_name, wn_signal_table, WN_SIG_COUNT);
     int shown = len < 60 ? (int)len : 60;
 
     if (near == NULL)
@@ -34,8 +34,7 @@ fail_signal(struct wn_err *err, const char *p, size_t len)
 
 /* The signal of {name}: a scalar, kept with the verdict. */
 static enum wn_status
-check_signal(
-    enum wn_signal *ret, const char *p, size_t len, struct wn_err *err)
+check_signal(enum wn_signal *ret, const char *p, size_t len, struct wn_err *err)
 {
     enum wn_signal s = wn_signal_find(p, len);
     const struct wn_signal_info *info;
@@ -46,7 +45,8 @@ check_signal(
     if (info->keep != WN_KEEP_VERDICT)
         return wn_fail(err, WN_REJECT,
             "reason: {%s} is content of the post: it would outlive its "
-            "erasure", info->name);
+            "erasure",
+            info->name);
     if (info->type == WN_TYPE_LIST || info->type == WN_TYPE_MAP)
         return wn_fail(err, WN_REJECT, "reason: {%s} is a %s, not one value",
             info->name, wn_signal_type_name(info->type));
@@ -61,8 +61,8 @@ add_part(struct wn_reason_template *t, const char *p, size_t len,
     if (len == 0 && signal == WN_SIG_COUNT)
         return WN_OK;
     if (t->n == WN_REASON_PARTS_MAX)
-        return wn_fail(err, WN_REJECT, "reason: more than %d parts",
-            WN_REASON_PARTS_MAX);
+        return wn_fail(
+            err, WN_REJECT, "reason: more than %d parts", WN_REASON_PARTS_MAX);
     t->parts[t->n++] = (struct wn_reason_part){ { p, len }, signal };
     return WN_OK;
 }
@@ -214,8 +214,7 @@ wn_reason_render(const struct wn_reason_template *t,
             memcpy(out + n, part->text.p, part->text.len);
             n += part->text.len;
         } else {
-            n += print_signal(
-                out + n, part->signal, &sig->v[part->signal]);
+            n += print_signal(out + n, part->signal, &sig->v[part->signal]);
         }
     }
     return (struct wn_str){ out, n };

@@ -26,10 +26,10 @@ static const struct wn_value links[] = {
     { .kind = WN_VALUE_STRING, .s = { "https://b.example", 17 } },
 };
 static const struct wn_str inner_keys[] = { { "lang", 4 } };
-static const struct wn_value inner_values[]
-    = { { .kind = WN_VALUE_STRING, .s = { "en", 2 } } };
-static const struct wn_str map_keys[]
-    = { { "age", 3 }, { "vip", 3 }, { "nothing", 7 }, { "inner", 5 } };
+static const struct wn_value inner_values[] = { { .kind = WN_VALUE_STRING,
+    .s = { "en", 2 } } };
+static const struct wn_str map_keys[] = { { "age", 3 }, { "vip", 3 },
+    { "nothing", 7 }, { "inner", 5 } };
 static const struct wn_value map_values[] = {
     { .kind = WN_VALUE_INT, .i = 17 },
     { .kind = WN_VALUE_BOOL, .b = true },
@@ -45,8 +45,8 @@ fill(struct wn_value *v)
     v[V_D] = wn_value_double(2.5);
     v[V_S] = wn_value_str("caf\xc3\xa9 now", 9);
     v[V_B] = wn_value_bool(true);
-    v[V_LIST] = (struct wn_value){ .kind = WN_VALUE_LIST,
-        .list = { links, 2 } };
+    v[V_LIST] =
+        (struct wn_value){ .kind = WN_VALUE_LIST, .list = { links, 2 } };
     v[V_MAP] = (struct wn_value){ .kind = WN_VALUE_MAP,
         .map = { map_keys, map_values, 4 } };
 }
@@ -98,8 +98,8 @@ run_expr(const char *src, size_t len, char *buf, size_t buf_len)
     size_t scans = 0;
 
     wn_arena_init(&arena, 4096, 64u << 20);
-    if (wn_cel_compile(&node, &arena, src, len, "when", &env, &scans, &err)
-        == WN_OK) {
+    if (wn_cel_compile(&node, &arena, src, len, "when", &env, &scans, &err) ==
+        WN_OK) {
         struct wn_cel_value v;
 
         fill(values);
@@ -129,8 +129,8 @@ check_rows(const struct row *rows, size_t n)
         run_expr(src, len, got, sizeof(got));
         free(src);
         if (strcmp(got, rows[i].want) != 0)
-            fail_msg("%s\n  got  %s\n  want %s", rows[i].src, got,
-                rows[i].want);
+            fail_msg(
+                "%s\n  got  %s\n  want %s", rows[i].src, got, rows[i].want);
     }
 }
 #define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof((rows)[0]))
@@ -516,7 +516,8 @@ comparing_hostile_maps_is_bounded(void **state)
     values[V_DEEP].map.keys = keys + N;
     wn_arena_init(&arena, 4096, 1u << 20);
     assert_wn_ok(wn_cel_compile(&node, &arena, "post.extra == gone.map", 22,
-                     "when", &two, &scans, &err), &err);
+                     "when", &two, &scans, &err),
+        &err);
     assert_int_equal(scans, 1);
     wn_cel_run_init(&run, values);
     v = wn_cel_eval(node, &run);
@@ -533,9 +534,9 @@ static void
 random_tokens_never_crash(void **state)
 {
     static const char *const tokens[] = { "n", "s", "b", "d", "post.links",
-        "post.extra", "gone.flag", "(", ")", "[", "]", "{", "}", ",", ":",
-        "?", ".", "&&", "||", "!", "==", "<", "+", "-", "*", "/", "%", "in",
-        "'x'", "1", "0u", "2.5", "size(", "has(", "true", "\xff", "'\\x" };
+        "post.extra", "gone.flag", "(", ")", "[", "]", "{", "}", ",", ":", "?",
+        ".", "&&", "||", "!", "==", "<", "+", "-", "*", "/", "%", "in", "'x'",
+        "1", "0u", "2.5", "size(", "has(", "true", "\xff", "'\\x" };
     uint64_t seed = wn_test_seed();
     char src[256], got[600];
 
@@ -544,8 +545,8 @@ random_tokens_never_crash(void **state)
 
         for (size_t i = 0; i < n; i++)
             len += (size_t)sprintf(src + len, "%s ",
-                tokens[wn_test_random(&seed)
-                    % (sizeof(tokens) / sizeof(tokens[0]))]);
+                tokens[wn_test_random(&seed) %
+                       (sizeof(tokens) / sizeof(tokens[0]))]);
         got[0] = '\0';
         run_expr(src, len, got, sizeof(got));
         assert_true(got[0] != '\0');

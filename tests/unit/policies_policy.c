@@ -10,8 +10,8 @@
 
 #define HEAD "{\"policy\":\"t\",\"version\":\"7\",\"rules\":["
 #define TAIL "]}"
-#define RULE(id, when, action)                                                \
-    "{\"id\":\"" id "\",\"when\":\"" when "\",\"action\":\"" action           \
+#define RULE(id, when, action)                                                 \
+    "{\"id\":\"" id "\",\"when\":\"" when "\",\"action\":\"" action            \
     "\",\"category\":\"c\",\"reason\":\"" id " matched\"}"
 
 static struct wn_policy *
@@ -33,8 +33,8 @@ expect_refused(const char *json, size_t len, const char *want)
     enum wn_status rc = wn_policy_load(&p, json, len, "test.json", &err);
 
     if (rc != WN_REJECT || strstr(err.text, want) == NULL)
-        fail_msg("%.200s\n  got  %s: %s\n  want %s", json,
-            wn_status_name(rc), err.text, want);
+        fail_msg("%.200s\n  got  %s: %s\n  want %s", json, wn_status_name(rc),
+            err.text, want);
     assert_null(p);
 }
 
@@ -148,8 +148,8 @@ many_rules(size_t n, const char *when)
     for (size_t i = 0; i < n; i++)
         len += (size_t)sprintf(json + len,
             "%s{\"id\":\"r%zu\",\"when\":\"%s\",\"action\":\"label\","
-            "\"category\":\"c\",\"reason\":\"r\"}", i == 0 ? "" : ",", i,
-            when);
+            "\"category\":\"c\",\"reason\":\"r\"}",
+            i == 0 ? "" : ",", i, when);
     strcpy(json + len, TAIL);
     return json;
 }
@@ -220,9 +220,9 @@ files_are_opened_or_the_error_names_them(void **state)
 static void
 the_strongest_action_wins_and_every_match_is_a_reason(void **state)
 {
-    struct wn_policy *p = load(HEAD RULE("one", "true", "label") ","
-        RULE("two", "true", "remove") "," RULE("three", "false", "review") ","
-        RULE("four", "true", "remove") "," RULE("five", "true", "allow") TAIL);
+    struct wn_policy *p = load(HEAD RULE("one", "true", "label") "," RULE("two",
+        "true", "remove") "," RULE("three", "false", "review") "," RULE("four",
+        "true", "remove") "," RULE("five", "true", "allow") TAIL);
     struct wn_signals sig = { 0 };
     struct wn_verdict v;
     struct wn_arena arena;
@@ -263,23 +263,23 @@ no_matching_rule_means_allow(void **state)
 static void
 a_rule_without_its_input_is_skipped_and_named(void **state)
 {
-    struct wn_policy *p = load(HEAD
-        RULE("age", "author.age_days < 30", "remove") ","
-        RULE("zero", "1 / (author.followers - 3) > 0", "remove") ","
-        RULE("dyn", "post.extra.kind", "remove") ","
-        RULE("settled", "author.age_days < 30 && false", "remove") ","
-        RULE("known", "has(author.age_days) && author.age_days < 30",
+    struct wn_policy *p =
+        load(HEAD RULE("age", "author.age_days < 30", "remove") "," RULE(
+            "zero", "1 / (author.followers - 3) > 0", "remove") "," RULE("dyn",
+            "post.extra.kind", "remove") "," RULE("settled",
+            "author.age_days < 30 && false", "remove") "," RULE("known",
+            "has(author.age_days) && author.age_days < 30",
             "remove") "," RULE("yes", "author.followers == 3", "label") TAIL);
     static const struct wn_str keys[] = { { "kind", 4 } };
-    static const struct wn_value values[]
-        = { { .kind = WN_VALUE_STRING, .s = { "x", 1 } } };
+    static const struct wn_value values[] = { { .kind = WN_VALUE_STRING,
+        .s = { "x", 1 } } };
     struct wn_signals sig = { 0 };
     struct wn_verdict v;
     struct wn_arena arena;
 
     sig.v[WN_SIG_AUTHOR_FOLLOWERS] = wn_value_int(3);
-    sig.v[WN_SIG_POST_EXTRA] = (struct wn_value){ .kind = WN_VALUE_MAP,
-        .map = { keys, values, 1 } };
+    sig.v[WN_SIG_POST_EXTRA] =
+        (struct wn_value){ .kind = WN_VALUE_MAP, .map = { keys, values, 1 } };
     eval(p, &sig, &arena, &v);
     assert_int_equal(v.action, WN_LABEL);
     assert_int_equal(v.reasons_n, 1);
@@ -319,17 +319,18 @@ reasons_and_skipped_rules_beyond_the_bound_are_cut(void **state)
 
 /* The one reason of a policy whose reason is `reason`, for these signals. */
 static void
-expect_reason(const char *reason, const struct wn_signals *sig,
-    const char *want)
+expect_reason(
+    const char *reason, const struct wn_signals *sig, const char *want)
 {
     char json[2048];
     struct wn_policy *p;
     struct wn_verdict v;
     struct wn_arena arena;
 
-    snprintf(json, sizeof(json), HEAD
-        "{\"id\":\"a\",\"when\":\"true\",\"action\":\"label\","
-        "\"category\":\"c\",\"reason\":\"%s\"}" TAIL, reason);
+    snprintf(json, sizeof(json),
+        HEAD "{\"id\":\"a\",\"when\":\"true\",\"action\":\"label\","
+             "\"category\":\"c\",\"reason\":\"%s\"}" TAIL,
+        reason);
     p = load(json);
     eval(p, sig, &arena, &v);
     assert_int_equal(v.reasons_n, 1);
@@ -343,8 +344,8 @@ reasons_are_filled_in_readably(void **state)
 {
     struct wn_signals sig = { 0 };
     static const double days[] = { 12, 12.5, 12.346, 0.001, -0.001, 1e300 };
-    static const char *const texts[]
-        = { "12", "12.5", "12.35", "0", "0", "1e+300" };
+    static const char *const texts[] = { "12", "12.5", "12.35", "0", "0",
+        "1e+300" };
     char lang[101], cut[64];
 
     expect_reason("{author.age_days} days", &sig, "unknown days");
@@ -372,10 +373,10 @@ reasons_are_filled_in_readably(void **state)
 static void
 without_memory_the_action_stands(void **state)
 {
-    struct wn_policy *p = load(HEAD
-        "{\"id\":\"a\",\"when\":\"'x' + 'y' == 'xy' && flag.spam\","
-        "\"action\":\"remove\",\"category\":\"c\","
-        "\"reason\":\"Spam {score.spam}\"}" TAIL);
+    struct wn_policy *p =
+        load(HEAD "{\"id\":\"a\",\"when\":\"'x' + 'y' == 'xy' && flag.spam\","
+                  "\"action\":\"remove\",\"category\":\"c\","
+                  "\"reason\":\"Spam {score.spam}\"}" TAIL);
     struct wn_signals sig = { 0 };
     struct wn_verdict v;
     struct wn_arena none;
@@ -396,10 +397,10 @@ load_rollout(const char *id, unsigned percent)
 {
     char json[512];
 
-    snprintf(json, sizeof(json), HEAD
-        "{\"id\":\"%s\",\"when\":\"true\",\"action\":\"label\","
-        "\"category\":\"c\",\"reason\":\"r\",\"rollout\":%u}" TAIL, id,
-        percent);
+    snprintf(json, sizeof(json),
+        HEAD "{\"id\":\"%s\",\"when\":\"true\",\"action\":\"label\","
+             "\"category\":\"c\",\"reason\":\"r\",\"rollout\":%u}" TAIL,
+        id, percent);
     return load(json);
 }
 
@@ -455,12 +456,12 @@ rollout_takes_a_stable_share_that_only_grows(void **state)
 static void
 a_rule_that_is_off_is_checked_and_not_asked(void **state)
 {
-    static const char bad[] = HEAD
-        "{\"id\":\"a\",\"when\":\"tru\",\"action\":\"label\","
-        "\"category\":\"c\",\"reason\":\"r\",\"mode\":\"off\"}" TAIL;
-    struct wn_policy *p = load(HEAD
-        "{\"id\":\"a\",\"when\":\"true\",\"action\":\"label\","
-        "\"category\":\"c\",\"reason\":\"r\",\"mode\":\"off\"}" TAIL);
+    static const char bad[] =
+        HEAD "{\"id\":\"a\",\"when\":\"tru\",\"action\":\"label\","
+             "\"category\":\"c\",\"reason\":\"r\",\"mode\":\"off\"}" TAIL;
+    struct wn_policy *p =
+        load(HEAD "{\"id\":\"a\",\"when\":\"true\",\"action\":\"label\","
+                  "\"category\":\"c\",\"reason\":\"r\",\"mode\":\"off\"}" TAIL);
 
     assert_false(hits_author(p, 1));
     wn_policy_free(p);
@@ -470,10 +471,10 @@ a_rule_that_is_off_is_checked_and_not_asked(void **state)
 static void
 describe_is_a_table_of_the_rules(void **state)
 {
-    struct wn_policy *p = load(HEAD
-        RULE("long-name", "flag.spam\\n  &&   true", "review") ","
-        "{\"id\":\"b\",\"when\":\"true\",\"action\":\"label\","
-        "\"category\":\"c\",\"reason\":\"r\",\"rollout\":25}" TAIL);
+    struct wn_policy *p = load(HEAD RULE("long-name", "flag.spam\\n  &&   true",
+        "review") ","
+                  "{\"id\":\"b\",\"when\":\"true\",\"action\":\"label\","
+                  "\"category\":\"c\",\"reason\":\"r\",\"rollout\":25}" TAIL);
     struct wn_buf out;
 
     wn_buf_init(&out, 4096);
@@ -501,8 +502,8 @@ eval_often(void *arg)
         wn_arena_reset(&arena);
         sig.v[WN_SIG_FLAG_SPAM] = wn_value_bool(i % 2 == 0);
         wn_policy_eval(p, &sig, &arena, &v);
-        removed += v.action == WN_REMOVE && v.reasons[0].text.len == 9
-            && memcmp(v.reasons[0].text.p, "Spam 0.75", 9) == 0;
+        removed += v.action == WN_REMOVE && v.reasons[0].text.len == 9 &&
+                   memcmp(v.reasons[0].text.p, "Spam 0.75", 9) == 0;
     }
     wn_arena_release(&arena);
     return (void *)removed;
