@@ -127,8 +127,8 @@ half_of_single(uint32_t single, uint16_t *ret)
     if (exponent < -24 || exponent > 15)
         return false;
     if (exponent >= -14) {
-        *ret = (uint16_t)(sign | (uint32_t)(exponent + 15) << 10 |
-            mantissa >> 13);
+        *ret =
+            (uint16_t)(sign | (uint32_t)(exponent + 15) << 10 | mantissa >> 13);
         return (mantissa & 0x1fff) == 0;
     }
     /* A subnormal half: the leading 1 is written out. */
@@ -196,8 +196,8 @@ value_of_float(unsigned info, uint64_t bits)
 /* Initial byte and argument, moved past. false where the input ends or the
  * argument is longer than it need be (floats: see read_float()). */
 static bool
-read_head(struct wn_cbor_reader *r, enum major *major, unsigned *info,
-    uint64_t *v)
+read_head(
+    struct wn_cbor_reader *r, enum major *major, unsigned *info, uint64_t *v)
 {
     static const uint64_t least[] = { 24, UINT64_C(1) << 8, UINT64_C(1) << 16,
         UINT64_C(1) << 32 };

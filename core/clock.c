@@ -25,7 +25,7 @@ int64_t
 wn_clock_now_us(void)
 {
     return read_clock(CLOCK_REALTIME) +
-        atomic_load_explicit(&shift_us, memory_order_relaxed);
+           atomic_load_explicit(&shift_us, memory_order_relaxed);
 }
 
 int64_t

@@ -110,7 +110,7 @@ le_tail(const uint8_t *p, size_t len)
     if (len >= 4)
         return le32(p) | le32(p + len - 4) << (8 * (len - 4));
     return (uint64_t)p[0] | (uint64_t)p[len / 2] << (8 * (len / 2)) |
-        (uint64_t)p[len - 1] << (8 * (len - 1));
+           (uint64_t)p[len - 1] << (8 * (len - 1));
 }
 
 /*

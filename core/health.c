@@ -111,8 +111,7 @@ log_change(const char *name, bool ok, const char *cause)
 }
 
 void
-wn_health_set(
-    struct wn_health *h, const char *name, bool ok, const char *cause)
+wn_health_set(struct wn_health *h, const char *name, bool ok, const char *cause)
 {
     struct condition *c;
     char text[TEXT_MAX];

@@ -20,7 +20,7 @@
 #include "core/clock.h"
 #include "core/utf8_int.h"
 
-#define PAIRS_MAX 3072 /* bytes of formatted pairs   */
+#define PAIRS_MAX 3072  /* bytes of formatted pairs   */
 #define LINE_BYTES 4096 /* bytes of a line with its \n */
 
 /* Written before threads start, only read afterwards. */
@@ -198,8 +198,9 @@ format_json(struct line *l, enum wn_log_level level, const char *event,
 {
     char head[256];
 
-    snprintf(head, sizeof(head), "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"",
-        time, level_names[level]);
+    snprintf(head, sizeof(head),
+        "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"", time,
+        level_names[level]);
     put(l, head, strlen(head));
     plain_to_json(l, event, strlen(event));
     put(l, "\"", 1);

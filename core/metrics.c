@@ -22,7 +22,7 @@ struct info {
     const char *name, *label, *values, *help;
 };
 static const struct info table[WN_M_COUNT] = {
-#define M(id, kind, name, label, values, help)                                \
+#define M(id, kind, name, label, values, help)                                 \
     [WN_M_##id] = { kind, name, label, values, help },
     WN_METRICS(M)
 #undef M
@@ -47,6 +47,7 @@ static const unsigned char histogram_of[WN_M_COUNT] = {
 #undef M
 };
 
+/* clang-format off */
 /* Upper bounds in seconds and as the label `le` shows them. */
 static const struct {
     double seconds;
@@ -60,6 +61,7 @@ static const struct {
     { 10, "10" }, { 25, "25" }, { 50, "50" },
     { 100, "100" },
 };
+/* clang-format on */
 #define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
 
 struct histogram {
@@ -303,8 +305,7 @@ put_metric(struct wn_buf *out, enum wn_metric m)
         if (info->kind == GAUGE)
             put_double(out, read_gauge(m, i));
         else
-            wn_buf_printf(
-                out, "%llu\n", (unsigned long long)sum_counter(m, i));
+            wn_buf_printf(out, "%llu\n", (unsigned long long)sum_counter(m, i));
     }
 }
 

@@ -13,9 +13,9 @@
 #include "core/options_int.h"
 
 const struct wn_option_info wn_option_table[WN_OPT_COUNT] = {
-#define O(id, name, type, def, min, max, unit, flags, help)                   \
-    [WN_OPT_##id] = { name, WN_OPTION_##type, def, min, max, unit, flags,     \
-        help },
+#define O(id, name, type, def, min, max, unit, flags, help)                    \
+    [WN_OPT_##                                                                 \
+        id] = { name, WN_OPTION_##type, def, min, max, unit, flags, help },
     WN_OPTIONS(O)
 #undef O
 };
@@ -128,13 +128,15 @@ check_number(const struct wn_option_info *info, const char *text,
             size ? "size (a whole number, with k, m or g for powers of 1024)"
                  : "whole number");
     if (parse_number(info->min, true, &limit) && v < limit)
-        return wn_fail(err, WN_REJECT, "%s: %s: %.80s is under the minimum, "
-            "%s%s%s", where, info->name, text, info->min, unit_space(info),
-            info->unit);
+        return wn_fail(err, WN_REJECT,
+            "%s: %s: %.80s is under the minimum, "
+            "%s%s%s",
+            where, info->name, text, info->min, unit_space(info), info->unit);
     if (parse_number(info->max, true, &limit) && v > limit)
-        return wn_fail(err, WN_REJECT, "%s: %s: %.80s is over the maximum, "
-            "%s%s%s", where, info->name, text, info->max, unit_space(info),
-            info->unit);
+        return wn_fail(err, WN_REJECT,
+            "%s: %s: %.80s is over the maximum, "
+            "%s%s%s",
+            where, info->name, text, info->max, unit_space(info), info->unit);
     *ret = v;
     return WN_OK;
 }
@@ -150,7 +152,8 @@ check_start(const char *text, const char *where, struct wn_err *err)
         return WN_OK;
     return wn_fail(err, WN_REJECT,
         "%s: ingest.start: \"%.80s\" is not beginning, end or an RFC 3339 "
-        "time (2026-11-24T05:00:00Z)", where, text);
+        "time (2026-11-24T05:00:00Z)",
+        where, text);
 }
 
 /* Number of the value; texts have none. */
@@ -167,13 +170,13 @@ check_value(enum wn_option id, const char *text, const char *where,
     case WN_OPTION_BOOL:
         if (parse_bool(text, ret))
             return WN_OK;
-        return wn_fail(err, WN_REJECT,
-            "%s: %s: \"%.80s\" is not true or false", where, info->name, text);
+        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is not true or false",
+            where, info->name, text);
     case WN_OPTION_ENUM:
         if (parse_word(text, info->min, ret))
             return WN_OK;
-        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is none of %s",
-            where, info->name, text, info->min);
+        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is none of %s", where,
+            info->name, text, info->min);
     case WN_OPTION_STR:
         break;
     }
@@ -275,8 +278,8 @@ unknown(const char *name, const char *where, struct wn_err *err)
 /* Bounds of any value; control characters have no place in a setting, and
  * would let one line of a log or of libpq's string pass for two. */
 static enum wn_status
-check_text(const char *name, const char *value, const char *where,
-    struct wn_err *err)
+check_text(
+    const char *name, const char *value, const char *where, struct wn_err *err)
 {
     if (strlen(value) > WN_OPTION_VALUE_MAX)
         return wn_fail(err, WN_REJECT, "%s: %.80s: over %d bytes", where, name,
@@ -334,7 +337,7 @@ wn_opt_int(const struct wn_options *o, enum wn_option id)
 {
     WN_ASSERT((unsigned)id < WN_OPT_COUNT);
     WN_ASSERT(wn_option_table[id].type == WN_OPTION_INT ||
-        wn_option_table[id].type == WN_OPTION_SIZE);
+              wn_option_table[id].type == WN_OPTION_SIZE);
     return o->values[id].number;
 }
 

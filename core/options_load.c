@@ -65,8 +65,8 @@ cut_value(char *s)
 
 /* What is wrong is said without the line's text: it may hold a password. */
 static enum wn_status
-set_line(struct wn_options *o, char *line, const char *where,
-    struct wn_err *err)
+set_line(
+    struct wn_options *o, char *line, const char *where, struct wn_err *err)
 {
     char *name = trim(line), *value;
 
@@ -74,16 +74,18 @@ set_line(struct wn_options *o, char *line, const char *where,
         return WN_OK;
     value = strchr(name, '=');
     if (value == NULL)
-        return wn_fail(err, WN_REJECT, "%s: not a line of the form name = "
-            "value", where);
+        return wn_fail(err, WN_REJECT,
+            "%s: not a line of the form name = "
+            "value",
+            where);
     *value++ = '\0';
     name = trim(name);
     if (!wn_option_is_name(name))
         return wn_fail(err, WN_REJECT, "%s: no option has such a name", where);
     value = cut_value(trim(value));
     if (value == NULL)
-        return wn_fail(err, WN_REJECT,
-            "%s: %.80s: quotes do not match", where, name);
+        return wn_fail(
+            err, WN_REJECT, "%s: %.80s: quotes do not match", where, name);
     return wn_options_set(o, name, value, where, err);
 }
 
@@ -107,8 +109,7 @@ read_file(const char *path, struct wn_buf *text, struct wn_err *err)
     if (n < 0)
         return WN_REJECT;
     if (text->failed)
-        return wn_fail(
-            err, WN_REJECT, "%s: over %zu bytes", path, FILE_MAX);
+        return wn_fail(err, WN_REJECT, "%s: over %zu bytes", path, FILE_MAX);
     if (text->len > 0 && memchr(text->data, '\0', text->len) != NULL)
         return wn_fail(err, WN_REJECT, "%s: is not a text file", path);
     return WN_OK;
@@ -160,7 +161,7 @@ is_service_link(const char *name, size_t len)
     memcpy(s, name, len);
     memcpy(s + len, "_", 2); /* so that the last word ends like the others */
     return strstr(s, "_SERVICE_HOST_") != NULL ||
-        strstr(s, "_SERVICE_PORT_") != NULL || strstr(s, "_PORT_") != NULL;
+           strstr(s, "_SERVICE_PORT_") != NULL || strstr(s, "_PORT_") != NULL;
 }
 
 /* Whether c in a variable's name may stand for `have` in an option's. */

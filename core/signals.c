@@ -4,9 +4,9 @@
 #include <string.h>
 
 const struct wn_signal_info wn_signal_table[WN_SIG_COUNT] = {
-#define X(id, name, type, unit, keep, meaning)                                \
-    [WN_SIG_##id] = { #id, name, WN_TYPE_##type, unit, WN_KEEP_##keep,        \
-        meaning },
+#define X(id, name, type, unit, keep, meaning)                                 \
+    [WN_SIG_##                                                                 \
+        id] = { #id, name, WN_TYPE_##type, unit, WN_KEEP_##keep, meaning },
     WN_SIGNALS(X)
 #undef X
 };

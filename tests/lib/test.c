@@ -28,8 +28,7 @@ wn_test_random(uint64_t *state)
 }
 
 static int
-remove_one(
-    const char *path, const struct stat *st, int flag, struct FTW *ftw)
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     (void)st, (void)flag, (void)ftw;
     remove(path);

@@ -64,11 +64,9 @@ cbor_floats_are_those_of_the_rfc(void **state)
         double v;
         const char *hex;
     } rows[] = { { 0.0, "f90000" }, { -0.0, "f98000" }, { 1.0, "f93c00" },
-        { 1.1, "fb3ff199999999999a" }, { 1.5, "f93e00" },
-        { 65504.0, "f97bff" }, { 100000.0, "fa47c35000" },
-        { 3.4028234663852886e+38, "fa7f7fffff" },
-        { 1.0e+300, "fb7e37e43c8800759c" },
-        { 5.960464477539063e-8, "f90001" },
+        { 1.1, "fb3ff199999999999a" }, { 1.5, "f93e00" }, { 65504.0, "f97bff" },
+        { 100000.0, "fa47c35000" }, { 3.4028234663852886e+38, "fa7f7fffff" },
+        { 1.0e+300, "fb7e37e43c8800759c" }, { 5.960464477539063e-8, "f90001" },
         { 0.00006103515625, "f90400" }, { -4.0, "f9c400" },
         { -4.1, "fbc010666666666666" }, { INFINITY, "f97c00" },
         { NAN, "f97e00" }, { -INFINITY, "f9fc00" },
@@ -149,8 +147,7 @@ cbor_reads_back_what_it_wrote(void **state)
     wn_cbor_bytes(&b, "\0\xff", 2);
     wn_cbor_bool(&b, true);
     wn_cbor_null(&b);
-    r = (struct wn_cbor_reader){ (uint8_t *)b.data,
-        (uint8_t *)b.data + b.len };
+    r = (struct wn_cbor_reader){ (uint8_t *)b.data, (uint8_t *)b.data + b.len };
     it = next(&r);
     assert_int_equal(it.kind, WN_CBOR_MAP);
     assert_int_equal(it.u, 2);
@@ -194,7 +191,7 @@ cbor_any_double_survives_in_its_shortest_form(void **state)
             bits &= ~UINT64_C(0) << 29;
         else if (i % 3 == 2) /* and as a half has it, near 1 */
             bits = (bits & UINT64_C(0x801ffc0000000000)) |
-                UINT64_C(0x3ee0000000000000);
+                   UINT64_C(0x3ee0000000000000);
         memcpy(&v, &bits, sizeof(v));
         wn_buf_reset(&b);
         wn_cbor_double(&b, v);
@@ -224,19 +221,58 @@ static void
 cbor_refuses_what_it_never_writes(void **state)
 {
     static const char *const bad[] = {
-        "1817", "190018", "1900ff", "1a0000ffff", "1b00000000ffffffff",
-        "3817", "580161", "9801f6", /* longer heads than need be */
-        "1c", "1d", "1e", "5f4101ff", "7f6161ff", "9f01ff", "bf0101ff",
-        "ff",                               /* reserved and indefinite */
-        "c11a514b67b0", "d81820", "c0",     /* tags */
-        "f7", "e0", "f0", "f8ff", "f820", "f814", /* other simple values */
-        "fa3f800000", "fb3ff0000000000000", "fa7f800000", "fa7fc00000",
-        "fb7ff0000000000000", "fb7ff8000000000000", "f97e01", "f9fe00",
+        "1817",
+        "190018",
+        "1900ff",
+        "1a0000ffff",
+        "1b00000000ffffffff",
+        "3817",
+        "580161",
+        "9801f6", /* longer heads than need be */
+        "1c",
+        "1d",
+        "1e",
+        "5f4101ff",
+        "7f6161ff",
+        "9f01ff",
+        "bf0101ff",
+        "ff", /* reserved and indefinite */
+        "c11a514b67b0",
+        "d81820",
+        "c0", /* tags */
+        "f7",
+        "e0",
+        "f0",
+        "f8ff",
+        "f820",
+        "f814", /* other simple values */
+        "fa3f800000",
+        "fb3ff0000000000000",
+        "fa7f800000",
+        "fa7fc00000",
+        "fb7ff0000000000000",
+        "fb7ff8000000000000",
+        "f97e01",
+        "f9fe00",
         "fb47efffffe0000000", /* floats that have a shorter form */
-        "62c328", "61ff", "63eda080", "62c080", /* texts that are no UTF-8 */
-        "18", "19ff", "1a000000", "1b00000000000000", "f9", "fa000000",
-        "4401", "64616263", "5bffffffffffffffff", /* cut off */
-        "81", "9a00ffffff", "9bffffffffffffffff", "a101", "bbffffffffffffffff",
+        "62c328",
+        "61ff",
+        "63eda080",
+        "62c080", /* texts that are no UTF-8 */
+        "18",
+        "19ff",
+        "1a000000",
+        "1b00000000000000",
+        "f9",
+        "fa000000",
+        "4401",
+        "64616263",
+        "5bffffffffffffffff", /* cut off */
+        "81",
+        "9a00ffffff",
+        "9bffffffffffffffff",
+        "a101",
+        "bbffffffffffffffff",
         "",
     };
     uint8_t bytes[32], *p;
@@ -297,8 +333,7 @@ cbor_depth_is_bounded(void **state)
     struct wn_err err;
 
     memset(bytes, 0x81, sizeof(bytes)); /* [[[[... */
-    assert_int_equal(
-        wn_cbor_check(bytes, sizeof(bytes), &err), WN_REJECT);
+    assert_int_equal(wn_cbor_check(bytes, sizeof(bytes), &err), WN_REJECT);
     assert_string_equal(err.text, "cbor: deeper than 16");
     bytes[WN_CBOR_DEPTH_MAX - 1] = 0;
     assert_wn_ok(wn_cbor_check(bytes, WN_CBOR_DEPTH_MAX, &err), &err);

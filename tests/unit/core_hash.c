@@ -3,8 +3,7 @@
 #include "core/hash.h"
 
 /* FIPS 180-2, example B.1 */
-#define ABC                                                                   \
-    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 static void
 hash_sha256_of_abc_is_the_standards(void **state)
@@ -65,18 +64,12 @@ hash64_values_never_change(void **state)
         const char *text;
         uint64_t seed, hash;
     } vectors[] = {
-        { "", UINT64_C(0x0),
-            UINT64_C(0xe220a8397b1dcdaf) },
-        { "a", UINT64_C(0x0),
-            UINT64_C(0x0386d66db423d8fa) },
-        { "spam", UINT64_C(0x0),
-            UINT64_C(0x35b06c8d535d0128) },
-        { "seven77", UINT64_C(0x1),
-            UINT64_C(0x96955d08cb480ff0) },
-        { "eightxxx", UINT64_C(0x0),
-            UINT64_C(0x42fe071e26e38ba2) },
-        { "free money now!!", UINT64_C(0x2a),
-            UINT64_C(0x85027ad900b027b0) },
+        { "", UINT64_C(0x0), UINT64_C(0xe220a8397b1dcdaf) },
+        { "a", UINT64_C(0x0), UINT64_C(0x0386d66db423d8fa) },
+        { "spam", UINT64_C(0x0), UINT64_C(0x35b06c8d535d0128) },
+        { "seven77", UINT64_C(0x1), UINT64_C(0x96955d08cb480ff0) },
+        { "eightxxx", UINT64_C(0x0), UINT64_C(0x42fe071e26e38ba2) },
+        { "free money now!!", UINT64_C(0x2a), UINT64_C(0x85027ad900b027b0) },
         { "the quick brown fox jumps over", UINT64_C(0xffffffffffffffff),
             UINT64_C(0xbb12f5098bc7867c) },
     };
@@ -137,8 +130,8 @@ hash64_every_bit_of_the_input_moves_half_of_the_output(void **state)
         h = wn_hash64(p, sizeof(p), 0);
         for (size_t bit = 0; bit < 8 * sizeof(p); bit++, n++) {
             p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            flips += (uint64_t)__builtin_popcountll(
-                h ^ wn_hash64(p, sizeof(p), 0));
+            flips +=
+                (uint64_t)__builtin_popcountll(h ^ wn_hash64(p, sizeof(p), 0));
             p[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
     }

@@ -98,7 +98,8 @@ health_json_shows_conditions_and_facts(void **state)
     wn_health_info(h, "topic", "posts");
     wn_health_json(h, &out);
     capture_end();
-    at = strstr(out.data, "\"kafka\":{\"ok\":true,\"cause\":null,\"since\":\"2");
+    at =
+        strstr(out.data, "\"kafka\":{\"ok\":true,\"cause\":null,\"since\":\"2");
     assert_non_null(at);
     at = strstr(out.data,
         "\"database\":{\"ok\":false,\"cause\":\"bad? \\\"x\\\"\",\"since\":");

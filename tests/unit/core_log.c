@@ -116,9 +116,9 @@ log_json_stays_json_when_values_are_not_quoted_well(void **state)
     capture_begin();
     wn_log(WN_LOG_INFO, "e", "a=x\"y b=\\ c=\xff d=\"open \\");
     capture_end();
-    assert_non_null(strstr(text,
-        "\"a\":\"x\\\"y\",\"b\":\"\\\\\",\"c\":\"\\\\xff\","
-        "\"d\":\"open \\\\\"}\n"));
+    assert_non_null(
+        strstr(text, "\"a\":\"x\\\"y\",\"b\":\"\\\\\",\"c\":\"\\\\xff\","
+                     "\"d\":\"open \\\\\"}\n"));
 }
 
 static void

@@ -161,8 +161,7 @@ metrics_lose_nothing_among_more_threads_than_slots(void **state)
 
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < THREADS; i++)
-            assert_int_equal(
-                pthread_create(&threads[i], NULL, count, NULL), 0);
+            assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
         expose();
         for (int i = 0; i < THREADS; i++)
             pthread_join(threads[i], NULL);

@@ -29,8 +29,7 @@ set(const char *name, const char *value)
 static void
 refuse(const char *name, const char *value, const char *text)
 {
-    assert_int_equal(
-        wn_options_set(o, name, value, "here", &err), WN_REJECT);
+    assert_int_equal(wn_options_set(o, name, value, "here", &err), WN_REJECT);
     assert_string_equal(err.text, text);
 }
 
@@ -104,8 +103,9 @@ options_numbers_are_numbers_to_the_last_character(void **state)
     refuse("store.batch_bytes", "4mb",
         "here: store.batch_bytes: \"4mb\" is not a size (a whole number, with "
         "k, m or g for powers of 1024)");
-    assert_int_equal(wn_options_set(o, "ingest.bytes_max",
-                         "9007199254740993g", "here", &err), WN_REJECT);
+    assert_int_equal(wn_options_set(o, "ingest.bytes_max", "9007199254740993g",
+                         "here", &err),
+        WN_REJECT);
     assert_non_null(strstr(err.text, "is not a size"));
 }
 
@@ -159,8 +159,8 @@ options_a_secret_at_the_wrong_place_is_not_shown(void **state)
 {
     char longer[300];
 
-    refuse("postgres://u:hunter2@h/db?a", "b",
-        "here: no option has such a name");
+    refuse(
+        "postgres://u:hunter2@h/db?a", "b", "here: no option has such a name");
     refuse("", "hunter2", "here: no option has such a name");
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
@@ -243,8 +243,8 @@ options_kafka_settings_are_bounded(void **state)
 static void
 options_secrets_are_shown_as_stars(void **state)
 {
-    static const char *const secret[] = { "database.url",
-        "kafka.sasl.password", "sasl.password", "kafka.ssl.key.password",
+    static const char *const secret[] = { "database.url", "kafka.sasl.password",
+        "sasl.password", "kafka.ssl.key.password",
         "kafka.ssl.keystore.password", "kafka.sasl.oauthbearer.client.secret",
         "kafka.ssl.key.pem", "kafka.sasl.oauthbearer.config" };
 
@@ -292,9 +292,9 @@ options_page_has_every_option_and_every_refused_setting(void **state)
     wn_buf_init(&out, 1 << 20);
     wn_options_markdown(&out);
     assert_false(out.failed);
-#define O(id, name, type, def, min, max, unit, flags, help)                   \
-    snprintf(row, sizeof(row), "\n| `%s` | ", name);                          \
-    assert_non_null(strstr(out.data, row));                                   \
+#define O(id, name, type, def, min, max, unit, flags, help)                    \
+    snprintf(row, sizeof(row), "\n| `%s` | ", name);                           \
+    assert_non_null(strstr(out.data, row));                                    \
     assert_non_null(strstr(out.data, " | " help " |\n"));
     WN_OPTIONS(O)
 #undef O

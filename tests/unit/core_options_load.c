@@ -65,8 +65,7 @@ options_file_has_lines_comments_and_quotes(void **state)
     assert_wn_ok(wn_options_file(o, path, &err), &err);
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_ROWS), 7);
     assert_string_equal(wn_opt_str(o, WN_OPT_INGEST_TOPIC), "a#b");
-    assert_string_equal(
-        wn_opt_str(o, WN_OPT_MODEL_DIR), " with # and spaces ");
+    assert_string_equal(wn_opt_str(o, WN_OPT_MODEL_DIR), " with # and spaces ");
     assert_string_equal(wn_opt_str(o, WN_OPT_POLICY_FILE), "");
     assert_false(wn_opt_is_default(o, WN_OPT_POLICY_FILE));
     assert_string_equal(wn_opt_str(o, WN_OPT_DATABASE_URL), "");
@@ -82,10 +81,10 @@ options_file_errors_name_file_and_line(void **state)
     refuse_file("log.level = info\nstore.batch_row = 5",
         ":2: unknown option \"store.batch_row\"; did you mean "
         "store.batch_rows?");
-    refuse_file("just words hunter2\n",
-        ":1: not a line of the form name = value");
-    refuse_file("postgres://u:hunter2@h/db?x=y\n",
-        ":1: no option has such a name");
+    refuse_file(
+        "just words hunter2\n", ":1: not a line of the form name = value");
+    refuse_file(
+        "postgres://u:hunter2@h/db?x=y\n", ":1: no option has such a name");
     refuse_file("= 5\n", ":1: no option has such a name");
     refuse_file("model.dir = \"open\n", ":1: model.dir: quotes do not match");
     refuse_file("model.dir = \"a\" b\n", ":1: model.dir: quotes do not match");
@@ -152,11 +151,11 @@ options_every_option_has_a_variable(void **state)
     char variable[200], *env[] = { variable, NULL };
     char *p;
 
-#define O(id, name, type, def, min, max, unit, flags, help)                   \
-    snprintf(variable, sizeof(variable), "WINNOW_%s=%s", name, def);          \
-    for (p = variable + 7; *p != '='; p++)                                    \
-        *p = (char)(*p == '.' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 32 : *p); \
-    assert_wn_ok(wn_options_env(o, env, &err), &err);                         \
+#define O(id, name, type, def, min, max, unit, flags, help)                    \
+    snprintf(variable, sizeof(variable), "WINNOW_%s=%s", name, def);           \
+    for (p = variable + 7; *p != '='; p++)                                     \
+        *p = (char)(*p == '.' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 32 : *p);  \
+    assert_wn_ok(wn_options_env(o, env, &err), &err);                          \
     assert_false(wn_opt_is_default(o, WN_OPT_##id));
     WN_OPTIONS(O)
 #undef O
@@ -235,7 +234,9 @@ options_flags_take_both_spellings_and_leave_the_rest(void **state)
     assert_wn_ok(
         load("run --store.batch-rows=5 a --log.level debug --jsonl b "
              "--ingest.follow c --store.batch_age_ms 3 - --top 4 --top=6 -h "
-             "--kafka.group.id=g --kafka.client.id x d", no_env), &err);
+             "--kafka.group.id=g --kafka.client.id x d",
+            no_env),
+        &err);
     assert_string_equal(left, "a --jsonl b c - --top 4 --top=6 -h d");
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_ROWS), 5);
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_AGE), 3);
@@ -268,17 +269,15 @@ options_flag_errors_name_the_flag(void **state)
     refuse_flags("run --store.batch-row=5",
         "--store.batch-row: unknown option \"store.batch_row\"; did you mean "
         "store.batch_rows?");
-    refuse_flags("run --store.batch-rows",
-        "--store.batch-rows: needs a value");
+    refuse_flags("run --store.batch-rows", "--store.batch-rows: needs a value");
     refuse_flags("run --store.batch-rows=x",
         "--store.batch-rows: store.batch_rows: \"x\" is not a whole number");
-    refuse_flags("run --jsonl=5",
-        "--jsonl: unknown option \"jsonl\"");
+    refuse_flags("run --jsonl=5", "--jsonl: unknown option \"jsonl\"");
     refuse_flags("run -x", "-x: unknown option \"-x\"");
     refuse_flags("run --top", "--top: needs a value");
     refuse_flags("run --config", "--config: needs a file");
-    refuse_flags("run a --u:hunter2@h=b",
-        "argument 2: no flag has such a name");
+    refuse_flags(
+        "run a --u:hunter2@h=b", "argument 2: no flag has such a name");
     refuse_flags("run --kafka.enable.auto.commit=true",
         "--kafka.enable.auto.commit: kafka.enable.auto.commit is not yours to "
         "set: the database cursor says what is done; Kafka's offset is only "
@@ -288,8 +287,9 @@ options_flag_errors_name_the_flag(void **state)
 static void
 options_later_sources_win(void **state)
 {
-    char config[4300], line[4400], other[4300], *env[] = { config,
-        "WINNOW_SCORE_THREADS=2", "WINNOW_SCORE_BATCH_POSTS=2", NULL };
+    char config[4300], line[4400], other[4300],
+        *env[] = { config, "WINNOW_SCORE_THREADS=2",
+            "WINNOW_SCORE_BATCH_POSTS=2", NULL };
 
     write_file("score.threads = 1\nscore.batch_posts = 1\n"
                "score.windows_max = 1\n");
@@ -303,8 +303,8 @@ options_later_sources_win(void **state)
     snprintf(other, sizeof(other), "%s", path);
     snprintf(config, sizeof(config), "WINNOW_CONFIG=/nowhere");
     write_file("score.windows_max = 5\n");
-    snprintf(line, sizeof(line), "run --top --config a --config %.200s b",
-        other);
+    snprintf(
+        line, sizeof(line), "run --top --config a --config %.200s b", other);
     assert_wn_ok(load(line, env), &err);
     assert_string_equal(left, "--top --config a b");
     assert_int_equal(wn_opt_int(o, WN_OPT_SCORE_WINDOWS), 5);

@@ -50,8 +50,7 @@ signals_with_content_are_marked_so(void **state)
 
     for (size_t i = 0; i < sizeof(content) / sizeof(content[0]); i++)
         assert_int_equal(wn_signal_table[content[i]].keep, WN_KEEP_CONTENT);
-    assert_int_equal(
-        wn_signal_table[WN_SIG_SCORE_SPAM].keep, WN_KEEP_VERDICT);
+    assert_int_equal(wn_signal_table[WN_SIG_SCORE_SPAM].keep, WN_KEEP_VERDICT);
 }
 
 static void

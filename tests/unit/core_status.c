@@ -19,8 +19,7 @@ status_a_prefix_goes_before_the_text_that_is_there(void **state)
     struct wn_err err;
 
     wn_fail(&err, WN_REJECT, "no such file");
-    assert_int_equal(
-        wn_fail_in(&err, WN_STOP, "weights %s", "a.bin"), WN_STOP);
+    assert_int_equal(wn_fail_in(&err, WN_STOP, "weights %s", "a.bin"), WN_STOP);
     assert_string_equal(err.text, "weights a.bin: no such file");
 }
 
