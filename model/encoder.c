@@ -70,6 +70,7 @@ wn_encoder_free(struct wn_encoder *e)
     wn_safetensors_close(e->file);
     free(e->floats);
     free(e->layers);
+    free(e->used);
     free(e);
 }
 

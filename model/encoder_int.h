@@ -24,6 +24,7 @@ struct wn_layer {
 struct wn_encoder {
     struct wn_config conf;
     struct wn_safetensors *file;
+    bool *used; /* of the file's tensors: is it one of this network? */
     char prefix[16]; /* "bert.", "distilbert." or "" before every name */
     const struct wn_ops *ops;
 

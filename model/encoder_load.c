@@ -48,6 +48,7 @@ find(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
         return bad(e, name, "shape is not what config.json says", err);
     if (t->dtype == WN_U8 || t->dtype == WN_I32 || t->dtype == WN_I64)
         return bad(e, name, "dtype is not one of weights", err);
+    e->used[t - wn_safetensors_at(e->file, 0)] = true;
     *ret = t;
     return WN_OK;
 }
@@ -341,7 +342,8 @@ alloc_floats(struct wn_encoder *e, struct wn_err *err)
     bytes = (e->floats_max * sizeof(float) + 63) & ~(size_t)63;
     e->floats = aligned_alloc(64, bytes);
     e->layers = calloc(s->layers, sizeof(*e->layers));
-    if (e->floats == NULL || e->layers == NULL)
+    e->used = calloc(wn_safetensors_n(e->file), sizeof(*e->used));
+    if (e->floats == NULL || e->layers == NULL || e->used == NULL)
         return wn_fail(err, WN_STOP, "encoder: out of memory");
     return WN_OK;
 }
