@@ -1,0 +1,188 @@
+/* Reader of labelled texts for `train` and `eval`. */
+#include "cmd/data.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <zlib.h>
+
+#include "core/buf.h"
+
+#define LINE_BYTES_MAX (16u << 20)
+#define DATA_BYTES_MAX ((size_t)64 << 30)
+
+static const char *const label_names[WN_HEADS] = { "spam", "scam", "bait",
+    "ai" };
+
+void
+wn_data_init(struct wn_data *d)
+{
+    memset(d, 0, sizeof(*d));
+    wn_arena_init(&d->arena, 1u << 20, DATA_BYTES_MAX);
+}
+
+void
+wn_data_release(struct wn_data *d)
+{
+    free(d->rows);
+    wn_arena_release(&d->arena);
+    memset(d, 0, sizeof(*d));
+}
+
+static enum wn_status
+find_source(struct wn_data *d, const char *name, uint16_t *ret,
+    struct wn_err *err)
+{
+    for (size_t i = 0; i < d->sources_n; i++)
+        if (strcmp(d->sources[i], name) == 0) {
+            *ret = (uint16_t)i;
+            return WN_OK;
+        }
+    if (d->sources_n == WN_DATA_SOURCES_MAX)
+        return wn_fail(err, WN_REJECT, "more than %d sources",
+            WN_DATA_SOURCES_MAX);
+    *ret = (uint16_t)d->sources_n;
+    d->sources[d->sources_n] =
+        wn_arena_strndup(&d->arena, name, strlen(name));
+    if (d->sources[d->sources_n] == NULL)
+        return wn_fail(err, WN_STOP, "out of memory");
+    d->sources_n++;
+    return WN_OK;
+}
+
+static enum wn_status
+copy(struct wn_data *d, const json_t *v, struct wn_str *ret,
+    struct wn_err *err)
+{
+    ret->len = json_string_length(v);
+    ret->p = wn_arena_strndup(&d->arena, json_string_value(v), ret->len);
+    return ret->p == NULL ? wn_fail(err, WN_STOP, "out of memory") : WN_OK;
+}
+
+static enum wn_status
+read_labels(const json_t *labels, int8_t ret[WN_HEADS], struct wn_err *err)
+{
+    if (!json_is_object(labels))
+        return wn_fail(err, WN_REJECT, "\"labels\" is not an object");
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        const json_t *v = json_object_get(labels, label_names[h]);
+        json_int_t n = json_integer_value(v);
+
+        if (v == NULL || json_is_null(v))
+            ret[h] = -1;
+        else if (json_is_integer(v) && (n == 0 || n == 1))
+            ret[h] = (int8_t)n;
+        else
+            return wn_fail(err, WN_REJECT, "label \"%s\" is not 1, 0 or null",
+                label_names[h]);
+    }
+    return WN_OK;
+}
+
+static enum wn_status
+read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
+{
+    const json_t *id = json_object_get(o, "id");
+    const json_t *text = json_object_get(o, "text");
+    const json_t *source = json_object_get(o, "source");
+    struct wn_data_row row = { 0 };
+    enum wn_status rc;
+
+    if (!json_is_string(text))
+        return wn_fail(err, WN_REJECT, "\"text\" is not a string");
+    if (source != NULL && !json_is_string(source))
+        return wn_fail(err, WN_REJECT, "\"source\" is not a string");
+    rc = read_labels(json_object_get(o, "labels"), row.labels, err);
+    if (rc == WN_OK)
+        rc = copy(d, text, &row.text, err);
+    if (rc == WN_OK && json_is_string(id))
+        rc = copy(d, id, &row.id, err);
+    if (rc == WN_OK)
+        rc = find_source(d, source == NULL ? "" : json_string_value(source),
+            &row.source, err);
+    if (rc != WN_OK)
+        return rc;
+    if (d->n == d->cap) {
+        size_t cap = d->cap == 0 ? 4096 : d->cap * 2;
+        struct wn_data_row *p = realloc(d->rows, cap * sizeof(*p));
+
+        if (p == NULL)
+            return wn_fail(err, WN_STOP, "out of memory");
+        d->rows = p;
+        d->cap = cap;
+    }
+    d->rows[d->n++] = row;
+    return WN_OK;
+}
+
+static enum wn_status
+read_line(struct wn_data *d, const struct wn_buf *line, struct wn_err *err)
+{
+    json_error_t why;
+    json_t *o;
+    enum wn_status rc;
+
+    if (line->len == 0)
+        return WN_OK;
+    o = json_loadb(line->data, line->len, JSON_ALLOW_NUL, &why);
+    if (!json_is_object(o))
+        rc = wn_fail(err, WN_REJECT, "%s",
+            o == NULL ? why.text : "not a JSON object");
+    else
+        rc = read_row(d, o, err);
+    json_decref(o);
+    return rc;
+}
+
+/* The next line without its end into line; false at the end of the file. */
+static bool
+next_line(gzFile f, struct wn_buf *line)
+{
+    char chunk[8192];
+
+    wn_buf_reset(line);
+    while (gzgets(f, chunk, (int)sizeof(chunk)) != NULL) {
+        size_t n = strlen(chunk);
+
+        if (n > 0 && chunk[n - 1] == '\n') {
+            wn_buf_add(line, chunk, n - 1);
+            return true;
+        }
+        wn_buf_add(line, chunk, n);
+    }
+    return line->len > 0;
+}
+
+enum wn_status
+wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
+{
+    gzFile f = gzopen(path, "rb");
+    struct wn_buf line;
+    size_t number = 0;
+    int gz = Z_OK;
+    enum wn_status rc = WN_OK;
+
+    if (f == NULL)
+        return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    wn_buf_init(&line, LINE_BYTES_MAX);
+    gzbuffer(f, 1u << 18);
+    while (rc == WN_OK && next_line(f, &line)) {
+        number++;
+        if (line.failed)
+            rc = wn_fail(err, WN_REJECT, "longer than %u bytes",
+                LINE_BYTES_MAX);
+        else
+            rc = read_line(d, &line, err);
+        if (rc != WN_OK)
+            wn_fail_in(err, rc, "%s:%zu", path, number);
+    }
+    (void)gzerror(f, &gz);
+    if (rc == WN_OK && gz != Z_OK && gz != Z_STREAM_END)
+        rc = wn_fail(err, WN_REJECT, "%s: after line %zu: broken file", path,
+            number);
+    gzclose_r(f);
+    wn_buf_release(&line);
+    return rc;
+}

@@ -1,0 +1,55 @@
+/*
+ * Heads on pooled features, calibration, and the measures that both training
+ * and evaluation report. Numbers only: what a head means is not known here.
+ */
+#ifndef WN_MODEL_HEADS_H
+#define WN_MODEL_HEADS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "model/safetensors.h"
+
+#define WN_HEADS_OUT 4
+
+/* out = weight * pooled + bias; in the file's mapping order (out, hidden). */
+struct wn_heads {
+    size_t hidden;
+    float *weight; /* (WN_HEADS_OUT, hidden), own memory: aligned */
+    float bias[WN_HEADS_OUT];
+};
+
+/* Finds "heads.weight" and "heads.bias", F32. WN_REJECT: what is wrong. */
+enum wn_status wn_heads_open(struct wn_heads *ret,
+    const struct wn_safetensors *st, size_t hidden, struct wn_err *err);
+void wn_heads_release(struct wn_heads *h);
+void wn_heads_score(
+    const struct wn_heads *h, const float *pooled, float out[WN_HEADS_OUT]);
+
+/* Platt: probability = sigmoid(a * logit + b). */
+struct wn_calibration {
+    double a, b;
+};
+double wn_sigmoid(double z);
+double wn_calibrate(struct wn_calibration c, double logit);
+
+/*
+ * Measures over n scores with labels 1, 0 or -1 (unknown: skipped).
+ */
+struct wn_measure {
+    size_t pos, neg;
+    double auc;    /* ties count half; NaN without both classes */
+    double recall; /* share of positives >= threshold; NaN without positives */
+    double fpr;    /* share of negatives >= threshold; NaN without negatives */
+};
+/* WN_STOP without memory. */
+enum wn_status wn_measure(const double *scores, const int8_t *labels,
+    size_t n, double threshold, struct wn_measure *ret, struct wn_err *err);
+
+/* The lowest score that at most a share `fpr` of the negatives reaches; over
+ * every negative's where none does. 0.5 without negatives. */
+enum wn_status wn_threshold_at_fpr(const double *scores, const int8_t *labels,
+    size_t n, double fpr, double *ret, struct wn_err *err);
+
+#endif
