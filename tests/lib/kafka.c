@@ -320,7 +320,7 @@ wn_kafka_stop(struct wn_kafka *k)
 }
 
 const char *
-wn_kafka_brokers(const struct wn_kafka *k)
+wn_kafka_bootstrap(const struct wn_kafka *k)
 {
     return k->brokers;
 }
@@ -373,11 +373,11 @@ admin_close(struct admin *a, rd_kafka_event_t *ev)
 }
 
 static void
-check_topics(const rd_kafka_topic_result_t **results, size_t n)
+check_topics(const rd_kafka_topic_result_t **results, const size_t *n)
 {
     size_t i;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < *n; i++) {
         if (rd_kafka_topic_result_error(results[i]) !=
             RD_KAFKA_RESP_ERR_NO_ERROR)
             die(rd_kafka_topic_result_name(results[i]),
@@ -386,7 +386,13 @@ check_topics(const rd_kafka_topic_result_t **results, size_t n)
 }
 
 void
-wn_kafka_create(
+wn_kafka_create_topic(struct wn_kafka *k, const char *topic, int parts)
+{
+    wn_kafka_create_topic_with(k, topic, parts, NULL);
+}
+
+void
+wn_kafka_create_topic_with(
     struct wn_kafka *k, const char *topic, int parts, const char *config)
 {
     struct admin a;
@@ -409,7 +415,7 @@ wn_kafka_create(
     ev = admin_wait(&a, topic);
     check_topics(rd_kafka_CreateTopics_result_topics(
                      rd_kafka_event_CreateTopics_result(ev), &n),
-        n);
+        &n);
     rd_kafka_NewTopic_destroy(t);
     admin_close(&a, ev);
 }
@@ -431,7 +437,7 @@ wn_kafka_grow(struct wn_kafka *k, const char *topic, int parts)
     ev = admin_wait(&a, topic);
     check_topics(rd_kafka_CreatePartitions_result_topics(
                      rd_kafka_event_CreatePartitions_result(ev), &n),
-        n);
+        &n);
     rd_kafka_NewPartitions_destroy(p);
     admin_close(&a, ev);
 }
@@ -449,7 +455,7 @@ wn_kafka_delete(struct wn_kafka *k, const char *topic)
     ev = admin_wait(&a, topic);
     check_topics(rd_kafka_DeleteTopics_result_topics(
                      rd_kafka_event_DeleteTopics_result(ev), &n),
-        n);
+        &n);
     rd_kafka_DeleteTopic_destroy(t);
     admin_close(&a, ev);
 }

@@ -29,11 +29,12 @@ void wn_kafka_restart(struct wn_kafka *k);
 /* SIGSTOP and SIGCONT: it is there, and says nothing. */
 void wn_kafka_freeze(struct wn_kafka *k, bool frozen);
 /* "127.0.0.1:port"; the same after a restart. */
-const char *wn_kafka_brokers(const struct wn_kafka *k);
+const char *wn_kafka_bootstrap(const struct wn_kafka *k);
 pid_t wn_kafka_pid(const struct wn_kafka *k);
 
-/* config: "name=value" or NULL. */
-void wn_kafka_create(
+void wn_kafka_create_topic(struct wn_kafka *k, const char *topic, int parts);
+/* config: "name=value". */
+void wn_kafka_create_topic_with(
     struct wn_kafka *k, const char *topic, int parts, const char *config);
 void wn_kafka_grow(struct wn_kafka *k, const char *topic, int parts);
 void wn_kafka_delete(struct wn_kafka *k, const char *topic);
