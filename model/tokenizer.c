@@ -420,8 +420,8 @@ read_tokenizer_config(struct wn_tokenizer *t, const json_t *root)
 
 /* model.vocab of tokenizer.json: for folders without vocab.txt. */
 static enum wn_status
-read_json_vocab(
-    struct wn_tokenizer *t, const json_t *root, struct wn_err *err)
+read_json_vocab(struct wn_tokenizer *t, const json_t *root, const char *dir,
+    struct wn_err *err)
 {
     json_t *vocab =
         json_object_get(json_object_get(root, "model"), "vocab");
@@ -431,7 +431,7 @@ read_json_vocab(
 
     if (!json_is_object(vocab))
         return wn_fail(err, WN_REJECT,
-            "no vocab.txt, and no vocabulary in tokenizer.json");
+            "%s: no vocab.txt, and no vocabulary in tokenizer.json", dir);
     json_object_foreach(vocab, piece, id)
     {
         if (!json_is_integer(id) || json_integer_value(id) < 0 ||
@@ -456,7 +456,7 @@ read_vocab(struct wn_tokenizer *t, const json_t *root, const char *dir,
         sizeof(path))
         return wn_fail(err, WN_REJECT, "%.100s...: path too long", dir);
     if (access(path, F_OK) != 0)
-        return read_json_vocab(t, root, err);
+        return read_json_vocab(t, root, dir, err);
     return wn_vocab_read(t->vocab, path, err);
 }
 
