@@ -55,7 +55,7 @@ CREATE TABLE verdict (
     signals      bytea,
     PRIMARY KEY (source, off, ts)
 ) PARTITION BY RANGE (ts);
-CREATE INDEX verdict_post ON verdict (post_id);
+CREATE INDEX verdict_post ON verdict USING hash (post_id);
 CREATE INDEX verdict_author ON verdict (author_id, ts);
 
 CREATE TABLE audit (
@@ -79,7 +79,7 @@ CREATE TABLE content (
     signals bytea,
     PRIMARY KEY (source, off, ts)
 ) PARTITION BY RANGE (ts);
-CREATE INDEX content_post ON content (post_id);
+CREATE INDEX content_post ON content USING hash (post_id);
 
 CREATE TABLE dead_letter (
     ts      timestamptz NOT NULL,

@@ -181,7 +181,8 @@ spawn(struct wn_pg *pg)
         become_server(pg);
         execl(prog, "postgres", "-D", data, "-c", "listen_addresses=", "-c",
             sock, "-c", sync, "-c", "max_connections=60", "-c",
-            "shared_buffers=128MB", "-c", "wal_buffers=16MB", "-c", "max_wal_size=2GB", "-c",
+            "shared_buffers=256MB", "-c", "wal_buffers=16MB", "-c",
+            "max_wal_size=4GB", "-c", "min_wal_size=1GB", "-c",
             "unix_socket_permissions=0777", "-c", "timezone=UTC",
             (char *)NULL);
         _exit(127);
