@@ -39,7 +39,7 @@ struct wn_store {
     struct wn_version versions[WN_VERSIONS_MAX];
     size_t versions_n;
     unsigned tables; /* bits of enum wn_table that are written; all but in
-                        tests/bench/store.c                              */
+                        tests/bench/storage_write.c                              */
     bool bare_rows;  /* leaves the state of posts alone: there only      */
     struct wn_batch *batch; /* scratch of wn_store_commit() */
 };
