@@ -115,6 +115,7 @@ struct wn_item {
     size_t bytes;           /* what it counts in the byte budget   */
     int64_t admitted_us;    /* monotonic, for stage times          */
     uint64_t seq;           /* ingest's place in its partition     */
+    int flow;               /* ingest/flow.h: how far it has come  */
     struct wn_item *next;   /* for the one list it is in           */
 };
 

@@ -1,0 +1,152 @@
+/*
+ * Scorer threads: bytes to post, post to signals, signals to one action. Each
+ * has its own wn_scorer; nothing is shared but the queues.
+ */
+#include "ingest/service_int.h"
+
+#define BATCH_MAX 1024 /* of option score.batch_posts */
+
+enum { STAGE_PARSE, STAGE_TEXT, STAGE_ENCODE, STAGE_POLICY };
+
+static double
+seconds_since(int64_t us)
+{
+    return (double)(wn_clock_mono_us() - us) / 1e6;
+}
+
+/* Whose work is void by now is not worth scoring. */
+static bool
+is_void(struct wn_svc *svc, const struct wn_item *item)
+{
+    bool gone;
+
+    if (svc->stopping)
+        return true;
+    pthread_mutex_lock(&svc->lock);
+    gone = wn_part_find(svc, item->rec.source, item->rec.generation) == NULL;
+    pthread_mutex_unlock(&svc->lock);
+    return gone;
+}
+
+/* true: it goes on to the scorer. */
+static bool
+parse(struct wn_svc *svc, struct wn_item *item)
+{
+    int64_t begin = wn_clock_mono_us();
+
+    if (item->flow == WN_FLOW_DEAD) /* quarantined: not read again */
+        return false;
+    wn_parse(item, svc->format, svc->post_bytes_max);
+    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_PARSE, seconds_since(begin));
+    if (item->outcome == WN_DEAD)
+        wn_flow_move(item, WN_FLOW_DEAD);
+    else if (item->post.event == WN_POST_DELETED)
+        wn_flow_move(item, WN_FLOW_DELETED);
+    return item->flow == WN_FLOW_READ;
+}
+
+static void
+decide(struct wn_svc *svc, struct wn_item *item)
+{
+    int64_t begin = wn_clock_mono_us();
+
+    wn_flow_move(item, WN_FLOW_SCORED);
+    wn_policy_eval(svc->conf->policy, &item->sig, &item->arena,
+        &item->verdict);
+    item->policy_version = wn_policy_version(svc->conf->policy);
+    if (svc->conf->score_instead == NULL) {
+        item->model_version = wn_classifier_version(svc->conf->classifier);
+        item->text_version = WN_TEXT_VERSION;
+    }
+    wn_flow_move(item, WN_FLOW_DECIDED);
+    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_POLICY, seconds_since(begin));
+}
+
+static enum wn_status
+score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
+    size_t n, struct wn_err *err)
+{
+    struct wn_item *judged[BATCH_MAX];
+    int64_t begin;
+    enum wn_status rc = WN_OK;
+    size_t i, k = 0;
+
+    for (i = 0; i < n; i++) {
+        if (parse(svc, items[i]))
+            judged[k++] = items[i];
+    }
+    begin = wn_clock_mono_us();
+    if (k > 0 && svc->conf->score_instead != NULL)
+        rc = svc->conf->score_instead(judged, k, err);
+    else if (k > 0)
+        rc = wn_scorer_run(scorer, judged, k, err);
+    if (rc != WN_OK)
+        return rc;
+    if (k > 0)
+        wn_metric_observe(
+            WN_M_STAGE_SECONDS, STAGE_ENCODE, seconds_since(begin));
+    for (i = 0; i < k; i++)
+        decide(svc, judged[i]);
+    return WN_OK;
+}
+
+/* What is left of a batch once void items are let go. */
+static size_t
+keep_live(struct wn_svc *svc, struct wn_item **items, size_t n)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < n; i++) {
+        if (is_void(svc, items[i])) {
+            wn_flow_move(items[i], WN_FLOW_DROPPED);
+            wn_svc_let_go(svc, items[i]);
+        } else {
+            items[kept++] = items[i];
+        }
+    }
+    return kept;
+}
+
+static enum wn_status
+work(struct wn_svc *svc, struct wn_scorer *scorer, size_t batch,
+    struct wn_err *err)
+{
+    struct wn_item *items[BATCH_MAX];
+    enum wn_status rc;
+    size_t n, i;
+
+    for (;;) {
+        n = wn_queue_take_many(svc->to_score, (void **)items, batch, -1);
+        if (n == 0)
+            return WN_OK; /* closed and drained */
+        n = keep_live(svc, items, n);
+        rc = score(svc, scorer, items, n, err);
+        for (i = 0; i < n; i++) {
+            if (rc != WN_OK || !wn_queue_put(svc->to_write, items[i]))
+                wn_svc_let_go(svc, items[i]);
+        }
+        if (rc != WN_OK)
+            return rc;
+    }
+}
+
+void *
+wn_score_thread(void *arg)
+{
+    struct wn_svc *svc = arg;
+    const struct wn_options *o = svc->conf->options;
+    struct wn_scorer *scorer = NULL;
+    struct wn_err err = { "" };
+    enum wn_status rc = WN_OK;
+
+    if (svc->conf->score_instead == NULL)
+        rc = wn_scorer_new(&scorer, svc->conf->classifier,
+            (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS), &err);
+    if (rc == WN_OK)
+        rc = work(svc, scorer, (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH),
+            &err);
+    if (rc != WN_OK)
+        wn_svc_fail(svc, rc, &err);
+    wn_scorer_free(scorer);
+    return NULL;
+}
