@@ -1,0 +1,53 @@
+/*
+ * What joins the two readers and makes their sum a probability: the "winnow"
+ * member of the weights' config.json.
+ *
+ *   "winnow":{"format":1,"name":"winnow-minilm-1","text_version":1,
+ *     "pooling":"mean",
+ *     "heads":{HEAD:{"a":..,"b":..,"threshold":..,"mix":[wE,wN,w0]},...}}
+ *
+ * A window's logit of a head is wE * encoder's head + wN * n-grams + w0; a
+ * text's is the highest of its windows; its probability sigmoid(a * logit +
+ * b), and it is flagged at or over the threshold, a probability too. Numbers
+ * only: what a head means is not known here, its names come from the caller.
+ */
+#ifndef WN_MODEL_JOINT_H
+#define WN_MODEL_JOINT_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "core/status.h"
+#include "model/encoder.h"
+#include "model/heads.h"
+
+#define WN_JOINT_FORMAT 1
+#define WN_JOINT_NAME_MAX 63 /* bytes: letters, digits, '-', '_' and '.' */
+
+struct wn_joint {
+    char name[WN_JOINT_NAME_MAX + 1];
+    int text_version;
+    struct {
+        double mix[3];             /* finite                        */
+        struct wn_calibration cal; /* a > 0: order is kept          */
+        double threshold;          /* 0 .. 1                        */
+    } head[WN_HEADS_OUT];
+};
+
+/* names: of the WN_HEADS_OUT heads. WN_REJECT: which member is missing or
+ * wrong. */
+enum wn_status wn_joint_read(struct wn_joint *ret, const char *dir,
+    const char *const *names, struct wn_err *err);
+
+/* The member's value, the caller's json_decref(); NULL without memory. */
+json_t *wn_joint_json(const struct wn_joint *j, enum wn_pooling pooling,
+    const char *const *names);
+
+/* The logit of one window. */
+double wn_joint_logit(
+    const struct wn_joint *j, size_t h, double encoder, double ngram);
+/* The probability of a text's highest logit. */
+double wn_joint_probability(const struct wn_joint *j, size_t h, double logit);
+
+#endif
