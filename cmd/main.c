@@ -10,6 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/tools.h"
+#include "core/suggest.h"
 
 static int help(int argc, char **argv);
 
@@ -84,48 +85,18 @@ help(int argc, char **argv)
     return 0;
 }
 
-/* Edits (insert, delete, replace) between two short words. */
-static size_t
-distance(const char *a, const char *b)
+static const char *
+name_of(const void *names, size_t i)
 {
-    size_t row[32], n = strlen(b);
-
-    if (n >= sizeof(row) / sizeof(row[0]))
-        return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[n];
+    return ((const struct subcommand *)names)[i].name;
 }
 
 static int
 unknown(const char *name)
 {
-    const char *nearest = NULL;
-    size_t least = 3; /* more than two edits away is another word */
+    const char *nearest =
+        wn_suggest(name, strlen(name), name_of, subcommands, SUBCOMMANDS);
 
-    for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        size_t d = distance(name, subcommands[i].name);
-
-        if (d < least) {
-            least = d;
-            nearest = subcommands[i].name;
-        }
-    }
     fprintf(stderr, "winnow: there is no subcommand '%.40s'", name);
     if (nearest != NULL)
         fprintf(stderr, "; did you mean '%s'?", nearest);

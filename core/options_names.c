@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/options_int.h"
+#include "core/suggest.h"
 
 /* A wrong value of any of these makes the cursor's fence, or the outbox, say
  * something false without an error. */
@@ -92,34 +93,6 @@ wn_option_shown(const char *name, const char *value)
     return value;
 }
 
-/* Edits (insert, delete, replace) that make a of b, both bounded. */
-static size_t
-edits(const char *a, const char *b)
-{
-    size_t row[WN_OPTION_NAME_MAX + 1], diagonal, above, best;
-    size_t n = strlen(b);
-
-    if (n > WN_OPTION_NAME_MAX)
-        return n;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            above = row[j];
-            best = diagonal + (a[i - 1] != b[j - 1]);
-            if (best > above + 1)
-                best = above + 1;
-            if (best > row[j - 1] + 1)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[n];
-}
-
 /* How far `name` is from `have`; a name without its section is near. */
 static size_t
 distance(const char *name, const char *have)
@@ -128,7 +101,7 @@ distance(const char *name, const char *have)
 
     if (dot != NULL && strcmp(name, dot + 1) == 0)
         return 1;
-    return edits(name, have);
+    return wn_edits(name, strlen(name), have, strlen(have));
 }
 
 const char *

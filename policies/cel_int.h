@@ -20,6 +20,7 @@
 #include "core/arena.h"
 #include "core/signals.h"
 #include "core/status.h"
+#include "core/suggest.h"
 #include "policies/policy.h"
 
 #define WN_CEL_SOURCE_MAX (64u << 10) /* bytes of one expression         */
@@ -253,12 +254,5 @@ extern const struct wn_cel_fn wn_cel_fns[];
 extern const size_t wn_cel_fns_n;
 /* A function or macro of the standard that this version does not have. */
 bool wn_cel_fn_later(struct wn_str name);
-
-/* --- suggest.c --- */
-
-/* The nearest of n names at a small edit distance, or NULL. */
-const char *wn_suggest(const char *p, size_t len,
-    const char *(*name_at)(const void *names, size_t i), const void *names,
-    size_t n);
 
 #endif

@@ -82,9 +82,11 @@ check_members(
     const char *key;
     json_t *value;
 
-    json_object_foreach(
-        object, key, value) if (!word_in(key, words, n)) return fail_word(ld,
-        "member", key, words, n);
+    json_object_foreach(object, key, value)
+    {
+        if (!word_in(key, words, n))
+            return fail_word(ld, "member", key, words, n);
+    }
     return WN_OK;
 }
 

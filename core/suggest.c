@@ -1,14 +1,8 @@
-/*
- * "Did you mean ...?": the nearest known name to one that is not known.
- *
- * Runs at load only. Names are short; longer input gets no suggestion, so the
- * cost is bounded by SUGGEST_LEN_MAX squared steps a candidate.
- */
+/* Levenshtein's distance, one row at a time, and the least of it. */
+#include "core/suggest.h"
+
+#include <stdint.h>
 #include <string.h>
-
-#include "policies/cel_int.h"
-
-#define SUGGEST_LEN_MAX 48
 
 static size_t
 min3(size_t a, size_t b, size_t c)
@@ -18,19 +12,20 @@ min3(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
-/* Levenshtein, one row at a time. Both at most SUGGEST_LEN_MAX long. */
-static size_t
-distance(const char *a, size_t n, const char *b, size_t m)
+size_t
+wn_edits(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t row[SUGGEST_LEN_MAX + 1];
+    size_t row[WN_SUGGEST_MAX + 1];
 
-    for (size_t j = 0; j <= m; j++)
+    if (a_len > WN_SUGGEST_MAX || b_len > WN_SUGGEST_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_len; j++)
         row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
+    for (size_t i = 1; i <= a_len; i++) {
         size_t diagonal = row[0];
 
         row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
+        for (size_t j = 1; j <= b_len; j++) {
             size_t above = row[j];
             size_t change = diagonal + (a[i - 1] != b[j - 1]);
 
@@ -38,7 +33,7 @@ distance(const char *a, size_t n, const char *b, size_t m)
             diagonal = above;
         }
     }
-    return row[m];
+    return row[b_len];
 }
 
 const char *
@@ -49,15 +44,13 @@ wn_suggest(const char *p, size_t len,
     const char *best = NULL;
     size_t best_distance = len / 3 + 2; /* further away is no help */
 
-    if (len == 0 || len > SUGGEST_LEN_MAX)
+    if (len == 0)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         const char *name = name_at(names, i);
-        size_t name_len = strlen(name), d;
+        size_t name_len = strlen(name);
+        size_t d = wn_edits(p, len, name, name_len);
 
-        if (name_len > SUGGEST_LEN_MAX)
-            continue;
-        d = distance(p, len, name, name_len);
         if (d < best_distance && d < name_len) {
             best_distance = d;
             best = name;
