@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "core/utf8.h"
 
 bool
 wn_cmd_help(
@@ -139,31 +140,11 @@ wn_cmd_store(const struct wn_options *o, const char *name)
 static uint32_t
 next_char(struct wn_str s, size_t *at)
 {
-    const unsigned char *p = (const unsigned char *)s.p + *at;
-    size_t left = s.len - *at, n = 0;
-    uint32_t c = p[0];
+    const char *p = s.p + *at;
+    size_t len = wn_utf8_len(p, s.len - *at);
 
-    if (c >= 0xf0 && c < 0xf5) {
-        n = 3;
-        c &= 0x07;
-    } else if (c >= 0xe0 && c < 0xf0) {
-        n = 2;
-        c &= 0x0f;
-    } else if (c >= 0xc2 && c < 0xe0) {
-        n = 1;
-        c &= 0x1f;
-    } else if (c >= 0x80) {
-        *at += 1;
-        return 0xfffd;
-    }
-    *at += 1;
-    for (size_t i = 1; i <= n; i++) {
-        if (i >= left || (p[i] & 0xc0) != 0x80)
-            return 0xfffd;
-        c = c << 6 | (p[i] & 0x3fu);
-        *at += 1;
-    }
-    return c;
+    *at += len > 0 ? len : 1;
+    return len > 0 ? wn_utf8_get(p, len) : 0xfffd;
 }
 
 /* Could move the cursor, colour the screen, or turn the line around. */

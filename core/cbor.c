@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/utf8_int.h"
+#include "core/utf8.h"
 
 enum major { UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 

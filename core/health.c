@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/status.h"
-#include "core/utf8_int.h"
+#include "core/utf8.h"
 
 #define TEXT_MAX 256 /* of a cause or a value, with its NUL */
 #define ALIVE_US INT64_C(5000000)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "core/utf8_int.h"
+#include "core/utf8.h"
 
 #define PAIRS_MAX 3072  /* bytes of formatted pairs   */
 #define LINE_BYTES 4096 /* bytes of a line with its \n */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/utf8.h"
 #include "ingest/parse_int.h"
 
 struct html {
@@ -49,31 +50,13 @@ put(struct html *h, const char *p, size_t len)
 
 /* --- entities --- */
 
+/* What no text can hold becomes U+FFFD, as in a browser. */
 static size_t
 encode(uint32_t c, char out[4])
 {
     if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
         c = 0xFFFD;
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xC0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xE0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
+    return wn_utf8_put(out, c);
 }
 
 /* &#…; or &#x…; at p: its length, 0 where it is none. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "policies/cel_int.h"
 
 enum wn_status
@@ -84,31 +85,6 @@ struct quote {
     size_t n; /* 1 or 3 marks */
     bool raw;
 };
-
-static size_t
-put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
 
 /* n digits of the base, from `from` bytes ahead. */
 static bool
@@ -202,7 +178,7 @@ read_body(struct wn_cel_lexer *lx, const struct quote *q, size_t start,
         rc = read_escape(lx, &code);
         if (rc != WN_OK)
             return rc;
-        n += put_utf8(out + n, code);
+        n += wn_utf8_put(out + n, code);
     }
     *ret_len = n;
     return WN_OK;
