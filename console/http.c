@@ -112,24 +112,9 @@ wn_http_check(const char *listen, struct wn_err *err)
 
 /* --- what the routes answer: fill `out`, return the status --- */
 
-static void
-measure_memory(void)
-{
-    unsigned long size, resident;
-    FILE *f = fopen("/proc/self/statm", "re");
-
-    if (f == NULL)
-        return;
-    if (fscanf(f, "%lu %lu", &size, &resident) == 2)
-        wn_metric_set(WN_M_RSS, 0,
-            (double)resident * (double)sysconf(_SC_PAGESIZE));
-    fclose(f);
-}
-
 static unsigned
 show_metrics(struct wn_http *h, struct wn_buf *out)
 {
-    measure_memory();
     wn_metrics_text(out);
     return MHD_HTTP_OK;
 }
