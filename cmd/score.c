@@ -277,7 +277,10 @@ score_text(const struct wn_score *s, struct wn_scorer *scorer, size_t number,
     } else if (json) {
         wn_buf_init(&out, 1u << 20);
         wn_score_json(&out, item, number);
-        fwrite(out.data, 1, out.len, stdout);
+        if (out.failed)
+            rc = wn_cmd_fail(1, "score", "the answer is over 1 MiB");
+        else
+            fwrite(out.data, 1, out.len, stdout);
         wn_buf_release(&out);
     } else {
         if (number > 1)
