@@ -27,6 +27,17 @@ take(struct extra *x, size_t bytes)
     return true;
 }
 
+/* An array in the arena; where that is full the rest of extra is left out. */
+static void *
+array(struct extra *x, size_t n, size_t size)
+{
+    void *p = wn_arena_array(&x->ps->item->arena, n, size);
+
+    if (p == NULL)
+        wn_parser_bad(x->ps, "post.extra");
+    return p;
+}
+
 static bool
 list(struct extra *x, const json_t *json, int depth, struct wn_value *ret)
 {
@@ -34,7 +45,7 @@ list(struct extra *x, const json_t *json, int depth, struct wn_value *ret)
     struct wn_value *v;
 
     n = n < x->nodes ? n : x->nodes + 1;
-    v = wn_arena_array(&x->ps->item->arena, n + 1, sizeof(*v));
+    v = array(x, n + 1, sizeof(*v));
     if (v == NULL)
         return false;
     for (i = 0; i < n; i++)
@@ -66,8 +77,8 @@ map(struct extra *x, const json_t *json, const char *const *known, int depth,
     json_t *member;
 
     n = n < x->nodes ? n : x->nodes + 1;
-    v = wn_arena_array(&x->ps->item->arena, n + 1, sizeof(*v));
-    keys = wn_arena_array(&x->ps->item->arena, n + 1, sizeof(*keys));
+    v = array(x, n + 1, sizeof(*v));
+    keys = array(x, n + 1, sizeof(*keys));
     if (v == NULL || keys == NULL)
         return false;
     json_object_foreach((json_t *)(uintptr_t)json, key, member) {
