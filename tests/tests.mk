@@ -47,3 +47,4 @@ $(BUILD)/tests/rig/rig: $(BUILD)/tests/rig/rig.o $(BUILD)/tests/rig/check.o $(BU
 .PHONY: rig
 rig: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker $(KAFKA_LIBS)
 	$(BUILD)/tests/rig/rig $(RIG)
+check-kafka test-all: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker

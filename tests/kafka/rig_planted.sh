@@ -1,0 +1,9 @@
+#!/bin/sh
+# The checker is itself tested: without the fence it must report doubled rows; so must it see a lost verdict, an audit
+# row that was changed and a chain head that was.
+set -e
+rig="${BUILD:-build}/tests/rig/rig --worker ${BUILD:-build}/tests/rig/worker --seed ${WN_SEED:-1}"
+$rig --posts 3000 --plant verdict
+$rig --posts 3000 --plant audit
+$rig --posts 3000 --plant chain
+exec $rig --posts 6000 --kills 6 --freezes 12 --plant fence
