@@ -34,7 +34,7 @@ wn_windows_release(struct wn_windows *w)
 void
 wn_windows_reset(struct wn_windows *w)
 {
-    w->n = w->tokens = 0;
+    w->n = w->tokens = w->bytes = 0;
     w->unread_share = 0;
 }
 
@@ -224,6 +224,7 @@ add_slice(struct wn_windows *w, const struct wn_tokenizer *t, const char *text,
     if (rc != WN_OK)
         return rc;
     n = w->scratch.n;
+    w->bytes += to - from;
     *tokens += n;
     first = from == 0 || n <= inner ? 0
             : to == len             ? n - inner
@@ -240,7 +241,7 @@ plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
     struct places p = {
         .max = windows_max, .size = WN_SLICE_BYTES, .total = len
     };
-    size_t tokens = 0, read = 0, bytes;
+    size_t tokens = 0, read = 0;
     enum wn_status rc = WN_OK;
 
     place_all(&p, links_at, links_n);
@@ -249,8 +250,7 @@ plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
             &tokens, err);
     if (rc != WN_OK)
         return rc;
-    bytes = p.n * WN_SLICE_BYTES;
-    w->tokens = (size_t)((double)tokens * (double)len / (double)bytes);
+    w->tokens = (size_t)((double)tokens * (double)len / (double)w->bytes);
     for (size_t i = 0; i < w->n; i++)
         read += w->w[i].n - 2;
     w->unread_share =
@@ -271,6 +271,7 @@ wn_windows_plan(struct wn_windows *w, const struct wn_tokenizer *t,
     if (len > WN_WHOLE_BYTES)
         return plan_slices(
             w, t, text, len, links_at, links_n, windows_max, err);
+    w->bytes = len;
     rc = wn_tokenizer_run(t, text, len, &w->scratch, err);
     if (rc == WN_OK)
         plan_tokens(w, t, len, links_at, links_n, windows_max);

@@ -35,6 +35,7 @@ struct wn_windows {
     size_t inner;        /* tokens of text in a window, at most     */
     size_t tokens;       /* of the whole text, without special ones */
     double unread_share; /* of those tokens, what no window covers  */
+    size_t bytes;        /* of the text that were tokenised         */
     struct wn_tokens scratch;
 };
 

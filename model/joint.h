@@ -16,11 +16,11 @@
 
 #include <stddef.h>
 
-#include <jansson.h>
-
 #include "core/status.h"
 #include "model/encoder.h"
 #include "model/heads.h"
+
+struct json_t; /* jansson's: only callers of wn_joint_json() need it */
 
 #define WN_JOINT_FORMAT 1
 #define WN_JOINT_NAME_MAX 63 /* bytes: letters, digits, '-', '_' and '.' */
@@ -41,7 +41,7 @@ enum wn_status wn_joint_read(struct wn_joint *ret, const char *dir,
     const char *const *names, struct wn_err *err);
 
 /* The member's value, the caller's json_decref(); NULL without memory. */
-json_t *wn_joint_json(const struct wn_joint *j, enum wn_pooling pooling,
+struct json_t *wn_joint_json(const struct wn_joint *j, enum wn_pooling pooling,
     const char *const *names);
 
 /* The logit of one window. */

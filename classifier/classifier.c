@@ -1,0 +1,113 @@
+/* A folder of weights, opened and checked; see classifier.h. */
+#include "classifier/classifier_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifier/windows.h"
+#include "core/hash.h"
+
+/* A window of fewer tokens would show nothing of a text. */
+#define POSITIONS_MIN 16
+
+static enum wn_status
+check(const struct wn_classifier *c, struct wn_err *err)
+{
+    const struct wn_encoder_shape *shape = wn_encoder_shape(c->encoder);
+
+    if (c->joint.text_version != WN_TEXT_VERSION)
+        return wn_fail(err, WN_REJECT,
+            "config.json: these weights read text version %d, this build "
+            "makes version %d: train them again or use their build",
+            c->joint.text_version, WN_TEXT_VERSION);
+    if (shape->positions < POSITIONS_MIN)
+        return wn_fail(err, WN_REJECT,
+            "config.json: %zu positions, at least %d are needed",
+            shape->positions, POSITIONS_MIN);
+    if (wn_tokenizer_vocab(c->tokenizer) > shape->vocab)
+        return wn_fail(err, WN_REJECT,
+            "vocab.txt has %zu pieces, the encoder knows %zu",
+            wn_tokenizer_vocab(c->tokenizer), shape->vocab);
+    return WN_OK;
+}
+
+static void
+name_version(struct wn_classifier *c)
+{
+    uint8_t sha[WN_SHA256];
+    char hex[2 * WN_SHA256 + 1];
+
+    wn_safetensors_sha256(wn_encoder_file(c->encoder), sha);
+    wn_hex(sha, sizeof(sha), hex);
+    snprintf(c->version, sizeof(c->version), "%s@%.16s", c->joint.name, hex);
+}
+
+/* The small files first: what is wrong with them is said at once. */
+static enum wn_status
+load(struct wn_classifier *c, const char *dir, struct wn_err *err)
+{
+    const struct wn_safetensors *file;
+    enum wn_status rc;
+
+    rc = wn_joint_read(&c->joint, dir, wn_head_names, err);
+    if (rc == WN_OK)
+        rc = wn_tokenizer_open(&c->tokenizer, dir, err);
+    if (rc == WN_OK)
+        rc = wn_encoder_open(&c->encoder, dir, err);
+    if (rc == WN_OK)
+        rc = check(c, err);
+    if (rc != WN_OK)
+        return rc;
+    file = wn_encoder_file(c->encoder);
+    rc = wn_heads_open(
+        &c->heads, file, wn_encoder_shape(c->encoder)->hidden, err);
+    if (rc == WN_OK)
+        rc = wn_ngram_open(&c->ngram, file, err);
+    if (rc == WN_OK)
+        name_version(c);
+    return rc;
+}
+
+enum wn_status
+wn_classifier_open(
+    struct wn_classifier **ret, const char *dir, struct wn_err *err)
+{
+    struct wn_classifier *c = calloc(1, sizeof(*c));
+    enum wn_status rc;
+
+    if (c == NULL)
+        return wn_fail(err, WN_STOP, "weights: out of memory");
+    rc = load(c, dir, err);
+    if (rc != WN_OK) {
+        wn_classifier_free(c);
+        return strncmp(err->text, dir, strlen(dir)) == 0
+                   ? rc
+                   : wn_fail_in(err, rc, "%s", dir);
+    }
+    *ret = c;
+    return WN_OK;
+}
+
+void
+wn_classifier_free(struct wn_classifier *c)
+{
+    if (c == NULL)
+        return;
+    wn_heads_release(&c->heads);
+    wn_encoder_free(c->encoder);
+    wn_tokenizer_free(c->tokenizer);
+    free(c);
+}
+
+const char *
+wn_classifier_version(const struct wn_classifier *c)
+{
+    return c->version;
+}
+
+double
+wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h)
+{
+    return c->joint.head[h].threshold;
+}

@@ -1,0 +1,304 @@
+/*
+ * Scoring a batch. Items are read one after the other; their windows go into
+ * a pack that the encoder takes whenever it is full, so one item's windows may
+ * lie in two packs and a pack may hold many items. What a window says goes
+ * into its item's maximum at once, so no window is kept.
+ *
+ * All scratch belongs to the scorer; what it reads with (text, tokens) grows
+ * to the longest text seen and stays.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifier/classifier_int.h"
+#include "classifier/parts.h"
+#include "classifier/reader.h"
+#include "core/metrics.h"
+
+/* Tokens in one call of the encoder: enough for its matrices to be large
+ * against their overhead, few enough for the scratch to stay near the cache.
+ * A window of the shortest text has three, hence PACK_WINDOWS. */
+#define PACK_TOKENS 1024
+#define PACK_WINDOWS 256
+#define GROUP_ITEMS 256 /* items whose maxima are open at a time */
+
+enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */
+
+/* An item of the group: its windows' highest logits so far. */
+struct open {
+    struct wn_item *item;
+    struct wn_parts *parts; /* NULL where nobody asked */
+    size_t windows;
+    double best[WN_HEADS];
+};
+
+struct wn_scorer {
+    const struct wn_classifier *c;
+    struct wn_workspace *work;
+    size_t windows_max;
+    struct wn_reading reading;
+
+    struct open group[GROUP_ITEMS];
+    /* The pack. */
+    int32_t ids[PACK_TOKENS];
+    size_t offsets[PACK_WINDOWS + 1], n;
+    struct open *owner[PACK_WINDOWS];
+    float ngram[PACK_WINDOWS][WN_HEADS];
+    float *pooled; /* (PACK_WINDOWS, H) */
+};
+
+enum wn_status
+wn_scorer_new(struct wn_scorer **ret, const struct wn_classifier *c,
+    size_t windows_max, struct wn_err *err)
+{
+    const struct wn_encoder_shape *shape = wn_encoder_shape(c->encoder);
+    struct wn_scorer *s = calloc(1, sizeof(*s));
+    enum wn_status rc;
+
+    WN_ASSERT(windows_max >= 1);
+    WN_ASSERT(windows_max <= WN_WINDOWS_MAX);
+    if (s == NULL)
+        return wn_fail(err, WN_STOP, "scorer: out of memory");
+    s->c = c;
+    s->windows_max = windows_max;
+    s->pooled = calloc(PACK_WINDOWS * shape->hidden, sizeof(*s->pooled));
+    if (s->pooled == NULL)
+        rc = wn_fail(err, WN_STOP, "scorer: out of memory");
+    else
+        rc = wn_reading_init(&s->reading, shape, err);
+    if (rc == WN_OK)
+        rc = wn_workspace_new(&s->work, c->encoder, PACK_TOKENS, err);
+    if (rc != WN_OK) {
+        wn_scorer_free(s);
+        return rc;
+    }
+    *ret = s;
+    return WN_OK;
+}
+
+void
+wn_scorer_free(struct wn_scorer *s)
+{
+    if (s == NULL)
+        return;
+    wn_workspace_free(s->work);
+    wn_reading_release(&s->reading);
+    free(s->pooled);
+    free(s);
+}
+
+/* --- the pack --- */
+
+static double
+seconds_since(int64_t start_us)
+{
+    return (double)(wn_clock_mono_us() - start_us) / 1e6;
+}
+
+static void
+join(const struct wn_scorer *s, size_t i)
+{
+    struct open *o = s->owner[i];
+    size_t hidden = wn_encoder_shape(s->c->encoder)->hidden;
+    float encoder[WN_HEADS];
+
+    wn_heads_score(&s->c->heads, s->pooled + i * hidden, encoder);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        double ngram = s->ngram[i][h];
+        double logit = wn_joint_logit(&s->c->joint, h, encoder[h], ngram);
+        bool first = o->windows == 0;
+
+        /* NaN, once in, stays: finish() must see it. */
+        if (first || !(logit <= o->best[h]))
+            o->best[h] = isnan(o->best[h]) ? o->best[h] : logit;
+        if (o->parts == NULL)
+            continue;
+        if (first || encoder[h] > o->parts->encoder[h])
+            o->parts->encoder[h] = encoder[h];
+        if (first || ngram > o->parts->ngram[h])
+            o->parts->ngram[h] = ngram;
+    }
+    o->windows++;
+}
+
+static void
+flush(struct wn_scorer *s)
+{
+    int64_t start = wn_clock_mono_us();
+
+    if (s->n == 0)
+        return;
+    wn_encoder_run(
+        s->c->encoder, s->work, s->ids, s->offsets, s->n, s->pooled, NULL);
+    for (size_t i = 0; i < s->n; i++)
+        join(s, i);
+    wn_metric_add(WN_M_TOKENS, 0, s->offsets[s->n]);
+    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_ENCODE, seconds_since(start));
+    s->n = 0;
+}
+
+static void
+pack(struct wn_scorer *s, struct open *o, size_t window)
+{
+    const struct wn_window *w = &s->reading.windows.w[window];
+    const struct wn_ngram_bag *bag = wn_reading_bag(&s->reading, window);
+    size_t at;
+
+    if (s->n == PACK_WINDOWS || s->offsets[s->n] + w->n > PACK_TOKENS)
+        flush(s);
+    at = s->offsets[s->n];
+    memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
+    wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);
+    s->owner[s->n] = o;
+    s->offsets[++s->n] = at + w->n;
+}
+
+/* --- one item --- */
+
+static void
+set_int(struct wn_item *item, enum wn_signal signal, size_t n)
+{
+    item->sig.v[signal] = wn_value_int((int64_t)n);
+}
+
+/* post.links is never unknown: an empty list says that there are none. */
+static enum wn_status
+set_links(struct wn_item *item, const struct wn_links *l, struct wn_err *err)
+{
+    struct wn_value *list = NULL;
+
+    if (l->n > 0) {
+        list = wn_arena_array(&item->arena, l->n, sizeof(*list));
+        if (list == NULL)
+            return wn_fail(err, WN_FULL, "links: the item's memory is full");
+    }
+    for (size_t i = 0; i < l->n; i++)
+        list[i] = wn_value_str(l->url[i].p, l->url[i].len);
+    item->sig.v[WN_SIG_POST_LINKS] =
+        (struct wn_value){ .kind = WN_VALUE_LIST, .list = { list, l->n } };
+    set_int(item, WN_SIG_TEXT_LINKS, l->n);
+    set_int(item, WN_SIG_TEXT_LINKS_HIDDEN, l->hidden);
+    return WN_OK;
+}
+
+static void
+set_counts(struct wn_item *item, const struct wn_reading *r)
+{
+    struct wn_value *v = item->sig.v;
+
+    set_int(item, WN_SIG_TEXT_CHARS, r->text.chars);
+    set_int(item, WN_SIG_TEXT_WORDS, r->text.words);
+    set_int(item, WN_SIG_TEXT_TOKENS, r->windows.tokens);
+    set_int(item, WN_SIG_TEXT_WINDOWS, r->windows.n);
+    v[WN_SIG_TEXT_UNREAD_SHARE] = wn_value_double(r->windows.unread_share);
+    v[WN_SIG_TEXT_INSUFFICIENT] =
+        wn_value_bool(r->text.words < WN_AI_TEXT_WORDS_MIN);
+    set_int(item, WN_SIG_TEXT_ZERO_WIDTH, r->text.zero_width);
+    set_int(item, WN_SIG_TEXT_BIDI, r->text.bidi);
+    set_int(item, WN_SIG_TEXT_TAGS, r->text.tags);
+    /* Who parsed the post repaired its bytes before we could see them. */
+    if (v[WN_SIG_TEXT_INVALID].kind == WN_VALUE_UNKNOWN)
+        set_int(item, WN_SIG_TEXT_INVALID, r->text.invalid);
+}
+
+static enum wn_status
+read_item(struct wn_scorer *s, struct wn_item *item, struct wn_err *err)
+{
+    const struct wn_post *post = &item->post;
+    int64_t start = wn_clock_mono_us();
+    enum wn_status rc;
+
+    rc = wn_reading_run(&s->reading, s->c->tokenizer, &item->arena,
+        post->text.p == NULL ? "" : post->text.p, post->text.len,
+        post->given_links, post->given_links_n, s->windows_max, err);
+    if (rc == WN_OK)
+        rc = set_links(item, &s->reading.links, err);
+    if (rc != WN_OK)
+        return rc;
+    if (post->text.p != NULL)
+        set_counts(item, &s->reading);
+    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_TEXT, seconds_since(start));
+    return WN_OK;
+}
+
+static void
+set_scores(const struct wn_scorer *s, const struct open *o)
+{
+    struct wn_value *v = o->item->sig.v;
+    bool brief = v[WN_SIG_TEXT_INSUFFICIENT].b;
+
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        double p = wn_joint_probability(&s->c->joint, h, o->best[h]);
+        bool flag = p >= s->c->joint.head[h].threshold;
+
+        v[WN_SIG_SCORE_SPAM + h] = wn_value_double(p);
+        v[WN_SIG_FLAG_SPAM + h] =
+            wn_value_bool(flag && !(h == WN_AI_TEXT && brief));
+    }
+}
+
+static enum wn_status
+finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
+{
+    struct wn_item *item = o->item;
+
+    for (size_t h = 0; h < WN_HEADS && o->windows > 0; h++)
+        if (!isfinite(o->best[h]))
+            return wn_fail(err, WN_STOP,
+                "weights %s: head %s gave no finite number", s->c->version,
+                wn_head_names[h]);
+    if (o->windows > 0)
+        set_scores(s, o);
+    else
+        item->skipped |= WN_SKIPPED_TEXT;
+    if (item->post.media_n > 0)
+        item->skipped |= WN_SKIPPED_IMAGE;
+    item->outcome = item->skipped != 0 ? WN_DEGRADED : WN_SCORED;
+    return WN_OK;
+}
+
+static enum wn_status
+run_group(struct wn_scorer *s, struct wn_item **items, size_t n,
+    struct wn_parts *parts, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
+    s->n = 0;
+    for (size_t i = 0; i < n && rc == WN_OK; i++) {
+        struct open *o = &s->group[i];
+
+        *o = (struct open){ .item = items[i] };
+        if (parts != NULL) {
+            o->parts = &parts[i];
+            *o->parts = (struct wn_parts){ .encoder = { 0 } };
+        }
+        rc = read_item(s, items[i], err);
+        for (size_t w = 0; w < s->reading.windows.n && rc == WN_OK; w++)
+            pack(s, o, w);
+    }
+    if (rc == WN_OK)
+        flush(s);
+    for (size_t i = 0; i < n && rc == WN_OK; i++)
+        rc = finish(s, &s->group[i], err);
+    return rc;
+}
+
+enum wn_status
+wn_scorer_run_parts(struct wn_scorer *s, struct wn_item **items, size_t n,
+    struct wn_parts *parts, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < n && rc == WN_OK; i += GROUP_ITEMS)
+        rc = run_group(s, items + i, n - i < GROUP_ITEMS ? n - i : GROUP_ITEMS,
+            parts == NULL ? NULL : parts + i, err);
+    return rc;
+}
+
+enum wn_status
+wn_scorer_run(
+    struct wn_scorer *s, struct wn_item **items, size_t n, struct wn_err *err)
+{
+    return wn_scorer_run_parts(s, items, n, NULL, err);
+}

@@ -1,0 +1,465 @@
+/*
+ * The scorer on a small folder of weights (tests/lib/weights.h): a score is
+ * what the two readers give for a text's highest window, whatever else is in
+ * the batch; and what happens where there is nothing to score.
+ */
+#include <math.h>
+#include <sys/stat.h>
+
+#include "classifier/classifier.h"
+#include "classifier/parts.h"
+#include "classifier/reader.h"
+#include "core/metrics.h"
+#include "model/heads.h"
+#include "tests/lib/test.h"
+#include "tests/lib/weights.h"
+
+#define BOUND 1e-5
+#define WINDOWS 4
+
+static struct wn_err err;
+static char dir[4200];
+static struct wn_joint joint;
+static struct wn_classifier *classifier;
+static struct wn_scorer *scorer;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/weights", wn_test_dir());
+    mkdir(dir, 0700);
+    wn_weights_joint(&joint);
+    joint.head[WN_SPAM].cal = (struct wn_calibration){ 0.7, 0.3 };
+    joint.head[WN_SCAM].mix[0] = 0.5;
+    joint.head[WN_BAIT].mix[2] = -0.25;
+    joint.head[WN_SPAM].threshold = 0;
+    joint.head[WN_SCAM].threshold = 1;
+    joint.head[WN_AI_TEXT].threshold = 0;
+    wn_weights_make(dir, &joint);
+    if (wn_classifier_open(&classifier, dir, &err) != WN_OK ||
+        wn_scorer_new(&scorer, classifier, WINDOWS, &err) != WN_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    wn_scorer_free(scorer);
+    wn_classifier_free(classifier);
+    return 0;
+}
+
+static struct wn_item *
+item_of(const char *text, size_t len)
+{
+    struct wn_item *item = wn_item_new(4u << 20);
+
+    assert_non_null(item);
+    if (text != NULL) {
+        item->post.text.p = wn_arena_strndup(&item->arena, text, len);
+        item->post.text.len = len;
+        assert_non_null(item->post.text.p);
+    }
+    return item;
+}
+
+static struct wn_item *
+scored(const char *text)
+{
+    struct wn_item *item = item_of(text, text == NULL ? 0 : strlen(text));
+
+    assert_wn_ok(wn_scorer_run(scorer, &item, 1, &err), &err);
+    return item;
+}
+
+static double
+score(const struct wn_item *item, size_t h)
+{
+    const struct wn_value *v = &item->sig.v[WN_SIG_SCORE_SPAM + h];
+
+    assert_int_equal(v->kind, WN_VALUE_DOUBLE);
+    return v->d;
+}
+
+static bool
+flag(const struct wn_item *item, size_t h)
+{
+    const struct wn_value *v = &item->sig.v[WN_SIG_FLAG_SPAM + h];
+
+    assert_int_equal(v->kind, WN_VALUE_BOOL);
+    return v->b;
+}
+
+static int64_t
+count(const struct wn_item *item, enum wn_signal signal)
+{
+    const struct wn_value *v = &item->sig.v[signal];
+
+    if (v->kind != WN_VALUE_INT)
+        fail_msg("%s is no integer", wn_signal_table[signal].name);
+    return v->i;
+}
+
+static void
+assert_unknown(
+    const struct wn_item *item, enum wn_signal from, enum wn_signal to)
+{
+    for (int i = (int)from; i <= (int)to; i++)
+        if (item->sig.v[i].kind != WN_VALUE_UNKNOWN)
+            fail_msg("%s is known", wn_signal_table[i].name);
+}
+
+/* Words of letters, 1 to 400 of them. */
+static size_t
+random_text(uint64_t *seed, char *out, size_t room)
+{
+    size_t words = 1 + wn_test_random(seed) % 40, n = 0;
+
+    if (wn_test_random(seed) % 8 == 0)
+        words *= 10;
+    for (size_t i = 0; i < words && n + 12 < room; i++) {
+        size_t len = 1 + wn_test_random(seed) % 8;
+
+        while (len-- > 0)
+            out[n++] = (char)('a' + wn_test_random(seed) % 26);
+        out[n++] = ' ';
+    }
+    return n;
+}
+
+/* --- scores --- */
+
+#define ITEMS 300
+
+/* A group holds 256 and a pack some twenty: both are crossed. */
+static void
+a_score_does_not_depend_on_the_batch(void **state)
+{
+    struct wn_item *all[ITEMS], *alone[ITEMS];
+    uint64_t seed = wn_test_seed();
+    double largest = 0;
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < ITEMS; i++) {
+        size_t n = i % 50 == 49 ? 0 : random_text(&seed, text, sizeof(text));
+
+        all[ITEMS - 1 - i] = item_of(text, n);
+        alone[i] = item_of(text, n);
+        assert_wn_ok(wn_scorer_run(scorer, &alone[i], 1, &err), &err);
+    }
+    assert_wn_ok(wn_scorer_run(scorer, all, ITEMS, &err), &err);
+    for (size_t i = 0; i < ITEMS; i++) {
+        struct wn_item *a = all[ITEMS - 1 - i], *b = alone[i];
+
+        assert_int_equal(a->outcome, b->outcome);
+        assert_int_equal(a->outcome == WN_SCORED, i % 50 != 49);
+        for (size_t h = 0; h < WN_HEADS && a->outcome == WN_SCORED; h++)
+            largest = fmax(largest, fabs(score(a, h) - score(b, h)));
+        wn_item_free(a);
+        wn_item_free(b);
+    }
+    print_message("batch against alone: largest difference %.2g\n", largest);
+    assert_true(largest < BOUND);
+}
+
+struct by_hand {
+    struct wn_encoder *encoder;
+    struct wn_tokenizer *tokenizer;
+    struct wn_workspace *work;
+    struct wn_heads heads;
+    struct wn_ngram ngram;
+    struct wn_reading reading;
+    struct wn_arena arena;
+};
+
+static void
+open_by_hand(struct by_hand *b)
+{
+    const struct wn_encoder_shape *shape;
+    const struct wn_safetensors *file;
+
+    assert_wn_ok(wn_encoder_open(&b->encoder, dir, &err), &err);
+    assert_wn_ok(wn_tokenizer_open(&b->tokenizer, dir, &err), &err);
+    assert_wn_ok(wn_workspace_new(&b->work, b->encoder, 128, &err), &err);
+    shape = wn_encoder_shape(b->encoder);
+    file = wn_encoder_file(b->encoder);
+    assert_wn_ok(wn_heads_open(&b->heads, file, shape->hidden, &err), &err);
+    assert_wn_ok(wn_ngram_open(&b->ngram, file, &err), &err);
+    assert_wn_ok(wn_reading_init(&b->reading, shape, &err), &err);
+    wn_arena_init(&b->arena, 4096, 1u << 20);
+}
+
+static void
+close_by_hand(struct by_hand *b)
+{
+    wn_reading_release(&b->reading);
+    wn_heads_release(&b->heads);
+    wn_workspace_free(b->work);
+    wn_tokenizer_free(b->tokenizer);
+    wn_encoder_free(b->encoder);
+    wn_arena_release(&b->arena);
+}
+
+/* What window i gives head h. */
+static void
+window_by_hand(struct by_hand *b, size_t i, struct wn_parts *ret)
+{
+    const struct wn_window *w = &b->reading.windows.w[i];
+    const struct wn_ngram_bag *bag = wn_reading_bag(&b->reading, i);
+    size_t offsets[2] = { 0, w->n };
+    float pooled[1024], encoder[WN_HEADS], ngram[WN_HEADS];
+
+    wn_encoder_run(b->encoder, b->work, w->ids, offsets, 1, pooled, NULL);
+    wn_heads_score(&b->heads, pooled, encoder);
+    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        ret->encoder[h] = encoder[h];
+        ret->ngram[h] = ngram[h];
+    }
+}
+
+static void
+the_highest_window_is_the_score_of_a_text(void **state)
+{
+    struct by_hand b = { 0 };
+    uint64_t seed = wn_test_seed();
+    char text[16384];
+    int several = 0;
+
+    (void)state;
+    open_by_hand(&b);
+    for (int round = 0; round < 60; round++) {
+        double best[WN_HEADS];
+        struct wn_parts parts, most, w;
+        struct wn_item *item;
+        size_t n = 0;
+
+        for (int k = 0; k <= round % 12; k++)
+            n += random_text(&seed, text + n, sizeof(text) - n);
+        item = item_of(text, n);
+        assert_wn_ok(wn_scorer_run_parts(scorer, &item, 1, &parts, &err), &err);
+        wn_arena_reset(&b.arena);
+        assert_wn_ok(wn_reading_run(&b.reading, b.tokenizer, &b.arena, text, n,
+                         NULL, 0, WINDOWS, &err),
+            &err);
+        assert_int_equal(count(item, WN_SIG_TEXT_WINDOWS), b.reading.windows.n);
+        several += b.reading.windows.n > 1;
+        for (size_t h = 0; h < WN_HEADS; h++)
+            best[h] = most.encoder[h] = most.ngram[h] = -INFINITY;
+        for (size_t i = 0; i < b.reading.windows.n; i++) {
+            window_by_hand(&b, i, &w);
+            for (size_t h = 0; h < WN_HEADS; h++) {
+                const double *m = joint.head[h].mix;
+
+                best[h] = fmax(
+                    best[h], m[0] * w.encoder[h] + m[1] * w.ngram[h] + m[2]);
+                most.encoder[h] = fmax(most.encoder[h], w.encoder[h]);
+                most.ngram[h] = fmax(most.ngram[h], w.ngram[h]);
+            }
+        }
+        for (size_t h = 0; h < WN_HEADS; h++) {
+            struct wn_calibration c = joint.head[h].cal;
+            double p = 1 / (1 + exp(-(c.a * best[h] + c.b)));
+
+            assert_true(fabs(score(item, h) - p) < BOUND);
+            assert_true(fabs(parts.encoder[h] - most.encoder[h]) < 1e-4);
+            assert_true(fabs(parts.ngram[h] - most.ngram[h]) < 1e-6);
+        }
+        wn_item_free(item);
+    }
+    assert_true(several > 20);
+    close_by_hand(&b);
+}
+
+static void
+flags_are_scores_at_or_over_their_threshold(void **state)
+{
+    static const char brief[] =
+        "a b c d e f g h i j k l m n o p q r s t u v w x";
+    char long_enough[128];
+    struct wn_item *item = scored(brief);
+
+    (void)state;
+    assert_int_equal(count(item, WN_SIG_TEXT_WORDS), 24);
+    assert_true(item->sig.v[WN_SIG_TEXT_INSUFFICIENT].b);
+    assert_true(flag(item, WN_SPAM));  /* threshold 0 */
+    assert_false(flag(item, WN_SCAM)); /* threshold 1 */
+    assert_int_equal(flag(item, WN_BAIT), score(item, WN_BAIT) >= 0.5);
+    assert_true(score(item, WN_AI_TEXT) > 0); /* the number is kept */
+    assert_false(flag(item, WN_AI_TEXT));
+    wn_item_free(item);
+
+    snprintf(long_enough, sizeof(long_enough), "%s y", brief);
+    item = scored(long_enough);
+    assert_int_equal(count(item, WN_SIG_TEXT_WORDS), 25);
+    assert_false(item->sig.v[WN_SIG_TEXT_INSUFFICIENT].b);
+    assert_true(flag(item, WN_AI_TEXT));
+    wn_item_free(item);
+}
+
+/* --- signals --- */
+
+static void
+counts_of_a_text_become_signals(void **state)
+{
+    static const struct wn_str given[] = { { "https://given.example", 21 } };
+    const char *text = "fr\u200Bee \u202Emoney\u202C x\U000E0041 "
+                       "hxxp://shop[.]example/a http://b.example/";
+    struct wn_item *item = item_of(text, strlen(text));
+    const struct wn_value *links = &item->sig.v[WN_SIG_POST_LINKS];
+
+    (void)state;
+    item->post.given_links = given;
+    item->post.given_links_n = 1;
+    item->sig.v[WN_SIG_TEXT_INVALID] = wn_value_int(5);
+    assert_wn_ok(wn_scorer_run(scorer, &item, 1, &err), &err);
+    assert_int_equal(item->outcome, WN_SCORED);
+    assert_int_equal(count(item, WN_SIG_TEXT_ZERO_WIDTH), 1);
+    assert_int_equal(count(item, WN_SIG_TEXT_BIDI), 2);
+    assert_int_equal(count(item, WN_SIG_TEXT_TAGS), 1);
+    assert_int_equal(count(item, WN_SIG_TEXT_INVALID), 5); /* as parsed */
+    assert_int_equal(count(item, WN_SIG_TEXT_LINKS), 3);
+    assert_int_equal(count(item, WN_SIG_TEXT_LINKS_HIDDEN), 1);
+    assert_int_equal(count(item, WN_SIG_TEXT_WINDOWS), 1);
+    assert_true(count(item, WN_SIG_TEXT_TOKENS) > 5);
+    assert_true(count(item, WN_SIG_TEXT_CHARS) > 40);
+    assert_true(item->sig.v[WN_SIG_TEXT_UNREAD_SHARE].d == 0);
+    assert_int_equal(links->kind, WN_VALUE_LIST);
+    assert_int_equal(links->list.n, 3);
+    assert_memory_equal(links->list.v[0].s.p, "https://given.example", 21);
+    assert_memory_equal(links->list.v[1].s.p, "http://shop.example/a", 21);
+    wn_item_free(item);
+
+    item = scored("caf\xC3 ok");
+    assert_int_equal(count(item, WN_SIG_TEXT_INVALID), 1);
+    assert_int_equal(item->sig.v[WN_SIG_POST_LINKS].kind, WN_VALUE_LIST);
+    assert_int_equal(item->sig.v[WN_SIG_POST_LINKS].list.n, 0);
+    wn_item_free(item);
+}
+
+static void
+a_post_without_text_has_unknown_scores_and_says_so(void **state)
+{
+    struct wn_item *item = scored(NULL);
+
+    (void)state;
+    assert_int_equal(item->outcome, WN_DEGRADED);
+    assert_int_equal(item->skipped, WN_SKIPPED_TEXT);
+    assert_unknown(item, WN_SIG_SCORE_SPAM, WN_SIG_FLAG_AI_TEXT);
+    assert_unknown(item, WN_SIG_TEXT_CHARS, WN_SIG_TEXT_TAGS);
+    assert_int_equal(count(item, WN_SIG_TEXT_LINKS), 0);
+    assert_int_equal(item->sig.v[WN_SIG_POST_LINKS].kind, WN_VALUE_LIST);
+    wn_item_free(item);
+}
+
+static void
+a_text_of_nothing_visible_is_degraded_but_counted(void **state)
+{
+    struct wn_item *item = scored("\u200B\u200B \u2060\n");
+
+    (void)state;
+    assert_int_equal(item->outcome, WN_DEGRADED);
+    assert_int_equal(item->skipped, WN_SKIPPED_TEXT);
+    assert_unknown(item, WN_SIG_SCORE_SPAM, WN_SIG_FLAG_AI_TEXT);
+    assert_int_equal(count(item, WN_SIG_TEXT_ZERO_WIDTH), 3);
+    assert_int_equal(count(item, WN_SIG_TEXT_CHARS), 0);
+    assert_int_equal(count(item, WN_SIG_TEXT_WINDOWS), 0);
+    assert_int_equal(count(item, WN_SIG_TEXT_TOKENS), 0);
+    wn_item_free(item);
+}
+
+static void
+media_that_nobody_looked_at_degrade_a_post(void **state)
+{
+    struct wn_item *items[2] = { item_of("hello there", 11), item_of(NULL, 0) };
+
+    (void)state;
+    items[0]->post.media_n = items[1]->post.media_n = 2;
+    assert_wn_ok(wn_scorer_run(scorer, items, 2, &err), &err);
+    assert_int_equal(items[0]->outcome, WN_DEGRADED);
+    assert_int_equal(items[0]->skipped, WN_SKIPPED_IMAGE);
+    assert_true(score(items[0], WN_SPAM) > 0);
+    assert_int_equal(items[1]->outcome, WN_DEGRADED);
+    assert_int_equal(items[1]->skipped, WN_SKIPPED_IMAGE | WN_SKIPPED_TEXT);
+    wn_item_free(items[0]);
+    wn_item_free(items[1]);
+}
+
+/* --- bounds --- */
+
+static void
+fill(char *p, size_t len, int kind)
+{
+    static const char *const parts[] = { "the quick brown fox ",
+        "http://wall.example/x ", "\u0645\u0631\u062D\u0628\u0627 ",
+        "\u4F60\u597D\uFF0C", "&amp;amp; ", "a\u200Bb\u202E ", "to @handle ",
+        "\U0001F600", "\uFDFA", "x", ".", "e\u0301\u0302\u0303" };
+    const char *part = parts[kind];
+    size_t n = strlen(part);
+
+    for (size_t i = 0; i < len; i++)
+        p[i] = part[i % n];
+}
+
+static void
+a_mebibyte_costs_four_windows_and_little_more(void **state)
+{
+    size_t len = 1u << 20;
+    char *text = malloc(len);
+    struct by_hand b = { 0 };
+
+    (void)state;
+    assert_non_null(text);
+    open_by_hand(&b);
+    for (int kind = 0; kind < 12; kind++) {
+        double tokens = wn_metric_value(WN_M_TOKENS, 0);
+        struct wn_item *item;
+        int64_t start, took;
+
+        fill(text, len, kind);
+        item = item_of(text, len);
+        start = wn_clock_mono_us();
+        assert_wn_ok(wn_scorer_run(scorer, &item, 1, &err), &err);
+        took = wn_clock_mono_us() - start;
+        wn_arena_reset(&b.arena);
+        start = wn_clock_mono_us();
+        assert_wn_ok(wn_reading_run(&b.reading, b.tokenizer, &b.arena, text,
+                         len, NULL, 0, WINDOWS, &err),
+            &err);
+        print_message("1 MiB, kind %2d: %6lld us, of which read again "
+                      "%6lld us\n",
+            kind, (long long)took, (long long)(wn_clock_mono_us() - start));
+        assert_true(count(item, WN_SIG_TEXT_WINDOWS) <= WINDOWS);
+        assert_true(wn_metric_value(WN_M_TOKENS, 0) - tokens <= 4 * 64);
+        assert_true(b.reading.windows.bytes <=
+                    WINDOWS * (WN_SLICE_BYTES + 64) + WN_WHOLE_BYTES);
+        assert_int_equal(item->outcome, WN_SCORED);
+        wn_item_free(item);
+    }
+    close_by_hand(&b);
+    free(text);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_score_does_not_depend_on_the_batch),
+    cmocka_unit_test(the_highest_window_is_the_score_of_a_text),
+    cmocka_unit_test(flags_are_scores_at_or_over_their_threshold),
+    cmocka_unit_test(counts_of_a_text_become_signals),
+    cmocka_unit_test(a_post_without_text_has_unknown_scores_and_says_so),
+    cmocka_unit_test(a_text_of_nothing_visible_is_degraded_but_counted),
+    cmocka_unit_test(media_that_nobody_looked_at_degrade_a_post),
+    cmocka_unit_test(a_mebibyte_costs_four_windows_and_little_more),
+};
+
+int
+main(void)
+{
+    return wn_test_run("classifier/scorer", tests,
+        sizeof(tests) / sizeof(tests[0]), setup, teardown);
+}
