@@ -63,6 +63,32 @@ place_of(const struct jsonl *s, const char *path, bool *ret_there)
     return low;
 }
 
+/*
+ * A followed folder whose files are rotated has more names in its life than
+ * may be open at once: when the list is full, the first that is not there any
+ * more is forgotten. Not before, because a name that comes again within one
+ * run is a new file and needs no --ingest.from-start.
+ */
+static bool
+forget_gone(struct jsonl *s)
+{
+    struct stat sb;
+
+    for (size_t i = 0; s->env.follow && i < s->files_n; i++) {
+        struct wn_file *f = s->files[i];
+
+        if (f->state != WN_FILE_WAITING || f->held ||
+            stat(f->path, &sb) == 0 || errno != ENOENT)
+            continue;
+        wn_file_free(f, &s->env);
+        s->files_n--;
+        memmove(s->files + i, s->files + i + 1,
+            (s->files_n - i) * sizeof(*s->files));
+        return true;
+    }
+    return false;
+}
+
 static enum wn_status
 add_file(struct jsonl *s, const char *path, struct wn_err *err)
 {
@@ -73,8 +99,13 @@ add_file(struct jsonl *s, const char *path, struct wn_err *err)
 
     if (there)
         return WN_OK;
+    if (s->files_n == FILES_MAX && forget_gone(s))
+        at = place_of(s, path, &there);
     if (s->files_n == FILES_MAX)
-        return wn_fail(err, WN_STOP, "ingest.path: over %d files", FILES_MAX);
+        return wn_fail(err, WN_STOP,
+            "ingest.path: %s: over %d *.jsonl files; give each folder at most "
+            "that many",
+            s->folder, FILES_MAX);
     files = realloc(s->files, (s->files_n + 1) * sizeof(*files));
     if (files == NULL)
         return wn_fail(err, WN_STOP, "jsonl: out of memory");

@@ -290,6 +290,38 @@ jsonl_follow_survives_rotation(void **state)
     assert_int_equal(r.assigned, 2);
 }
 
+/* One more than the 4,096 that may be: files that went make room for it. */
+static void
+jsonl_follow_forgets_a_file_that_is_gone_for_a_new_one(void **state)
+{
+    struct rig r;
+    struct wn_item *item = NULL;
+    struct wn_err err;
+    char path[600];
+    enum wn_status rc = WN_OK;
+
+    begin(&r, "");
+    assert_int_equal(mkdir(r.path, 0700), 0);
+    for (int i = 0; i < 4096; i++) {
+        snprintf(path, sizeof(path), "%s/%04d.jsonl", r.path, i);
+        put(path, "", "w");
+    }
+    set(&r, "ingest.follow", "true");
+    open_source(&r);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof(path), "%s/new.jsonl", r.path);
+    put(path, "new\n", "w");
+    expect(&r, "new", 0, 4);
+    snprintf(path, sizeof(path), "%s/more.jsonl", r.path);
+    put(path, "more\n", "w");
+    for (int i = 0; rc == WN_OK && i < 300; i++)
+        rc = r.source->ops->poll(r.source, 10, &item, &err);
+    assert_int_equal(rc, WN_STOP);
+    assert_non_null(strstr(err.text, r.path));
+    assert_non_null(strstr(err.text, "over 4096"));
+    end(&r);
+}
+
 static void
 jsonl_follow_survives_truncation(void **state)
 {
@@ -375,6 +407,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(jsonl_gives_nothing_while_paused),
     cmocka_unit_test(jsonl_follow_waits_for_the_newline),
     cmocka_unit_test(jsonl_follow_survives_rotation),
+    cmocka_unit_test(jsonl_follow_forgets_a_file_that_is_gone_for_a_new_one),
     cmocka_unit_test(jsonl_follow_survives_truncation),
     cmocka_unit_test(jsonl_follow_finds_new_files_of_a_folder),
     cmocka_unit_test(jsonl_reads_standard_input),
