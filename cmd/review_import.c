@@ -5,7 +5,7 @@
  * every line has a ref that is imported once.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 
 #include "cmd/review_int.h"
 #include "cmd/tools.h"
+#include "ingest/lines.h"
 #include "storage/review.h"
 
 #define LINE_BYTES_MAX (2u << 20)
@@ -155,37 +156,8 @@ import_object(struct import *im, const json_t *o)
     return true;
 }
 
-/*
- * One line without its end, at most LINE_BYTES_MAX + 1 bytes kept: what is
- * longer is read past, so a file without line ends cannot grow us. false at
- * the end of the file.
- */
 static bool
-read_line(FILE *f, char *line, size_t *ret_len)
-{
-    size_t len = 0;
-    int c = getc_unlocked(f);
-
-    if (c == EOF)
-        return false;
-    for (; c != EOF && c != '\n'; c = getc_unlocked(f))
-        if (len <= LINE_BYTES_MAX)
-            line[len++] = (char)c;
-    *ret_len = len;
-    return true;
-}
-
-static bool
-blank(const char *line, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (strchr(" \t\r", line[i]) == NULL || line[i] == '\0')
-            return false;
-    return true;
-}
-
-static bool
-import_line(struct import *im, const char *line, size_t len)
+import_line(struct import *im, const struct wn_line *line)
 {
     json_error_t why;
     json_t *o;
@@ -193,13 +165,13 @@ import_line(struct import *im, const char *line, size_t len)
 
     im->line++;
     tell(im);
-    if (blank(line, len))
+    if (wn_line_is_blank(line))
         return true;
-    if (len > LINE_BYTES_MAX) {
+    if (line->len > LINE_BYTES_MAX) {
         bad_line(im, "the line is over 2 MiB");
         return true;
     }
-    o = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+    o = json_loadb(line->p, line->len, JSON_REJECT_DUPLICATES, &why);
     if (o == NULL) {
         bad_line(im, why.text);
         return true;
@@ -209,24 +181,56 @@ import_line(struct import *im, const char *line, size_t len)
     return on;
 }
 
-static int
-import_lines(struct import *im, FILE *f)
+/* What is there goes into the lines; 0 at the end, -1 and printed: stop. */
+static ssize_t
+read_some(struct import *im, struct wn_lines *lines, int fd)
 {
-    char *line = malloc(LINE_BYTES_MAX + 1);
-    size_t len;
-    bool on = true;
+    size_t room;
+    char *p = wn_lines_room(lines, &room);
+    ssize_t n;
 
-    if (line == NULL)
-        return wn_cmd_fail(1, "review", "out of memory");
-    while (on && read_line(f, line, &len))
-        on = import_line(im, line, len);
-    free(line);
+    if (p == NULL) {
+        wn_cmd_fail(1, "review", "out of memory");
+        return -1;
+    }
+    do
+        n = read(fd, p, room);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        wn_cmd_fail(1, "review", "%s: %s", im->path, strerror(errno));
+    else
+        wn_lines_add(lines, (size_t)n);
+    return n;
+}
+
+/* false: it stopped before the end of the file. */
+static bool
+read_lines(struct import *im, int fd)
+{
+    struct wn_lines lines;
+    struct wn_line line;
+    bool on = true;
+    ssize_t n;
+
+    wn_lines_init(&lines, LINE_BYTES_MAX, 0);
+    do {
+        n = read_some(im, &lines, fd);
+        while (on && n >= 0 &&
+            (wn_lines_next(&lines, &line) ||
+                (n == 0 && wn_lines_last(&lines, &line))))
+            on = import_line(im, &line);
+    } while (on && n > 0);
+    wn_lines_release(&lines);
+    return on && n == 0;
+}
+
+static int
+import_lines(struct import *im, int fd)
+{
+    bool on = read_lines(im, fd);
+
     if (im->terminal)
         fputs("\r\033[K", stderr);
-    if (on && ferror(f)) {
-        fprintf(stderr, "%s: %s\n", im->path, strerror(errno));
-        on = false;
-    }
     if (im->bad > ERRORS_SHOWN)
         fprintf(stderr, "%s: and %lu more bad lines\n", im->path,
             im->bad - ERRORS_SHOWN);
@@ -241,14 +245,13 @@ wn_review_import_file(
 {
     struct import im = { .st = st, .path = path, .staff = staff };
     bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "re");
-    int rc;
+    int rc, fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 
-    if (f == NULL)
+    if (fd < 0)
         return wn_cmd_fail(1, "review", "%s: %s", path, strerror(errno));
     im.terminal = isatty(STDERR_FILENO) == 1;
-    rc = import_lines(&im, f);
+    rc = import_lines(&im, fd);
     if (!standard)
-        fclose(f);
+        close(fd);
     return rc;
 }

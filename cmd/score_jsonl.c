@@ -128,21 +128,12 @@ send_batch(struct flow *f, struct batch **b)
 }
 
 static bool
-is_blank(const struct wn_line *line)
-{
-    for (size_t i = 0; i < line->len; i++)
-        if (line->p[i] == '\0' || strchr(" \t\r", line->p[i]) == NULL)
-            return false;
-    return true;
-}
-
-static bool
 add_line(struct flow *f, struct batch *b, const struct wn_line *line)
 {
     struct wn_item *item = NULL;
     char *raw;
 
-    if (!is_blank(line)) {
+    if (!wn_line_is_blank(line)) {
         item = wn_item_new((1u << 20) + 16 * line->len);
         raw = item == NULL
             ? NULL

@@ -386,17 +386,6 @@ wn_file_open(
 
 /* --- reading --- */
 
-static bool
-is_blank(const struct wn_line *line)
-{
-    size_t i;
-
-    for (i = 0; i < line->len; i++)
-        if (strchr(" \t\r", line->p[i]) == NULL || line->p[i] == '\0')
-            return false;
-    return true;
-}
-
 static enum wn_status
 make_item(struct wn_file *f, const struct wn_line *line, struct wn_item **ret,
     struct wn_err *err)
@@ -492,7 +481,7 @@ read_end(struct wn_file *f, const struct wn_file_env *env,
         return WN_OK;
     /* of a file that was cut short, the line in hand is no more */
     if ((!f->again || f->vanished) && wn_lines_last(&f->lines, &line) &&
-        !is_blank(&line))
+        !wn_line_is_blank(&line))
         rc = make_item(f, &line, ret, err);
     if (rc == WN_OK) {
         f->size = f->read_at;
@@ -513,7 +502,7 @@ wn_file_read(struct wn_file *f, const struct wn_file_env *env, int wait_ms,
     *ret = NULL;
     *ret_more = false;
     while (wn_lines_next(&f->lines, &line))
-        if (!is_blank(&line))
+        if (!wn_line_is_blank(&line))
             return make_item(f, &line, ret, err);
     rc = read_bytes(f, wait_ms, &got, err);
     if (rc != WN_OK || got < 0)

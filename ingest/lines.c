@@ -110,3 +110,13 @@ wn_lines_last(struct wn_lines *l, struct wn_line *ret)
     take(l, l->have, 0, ret);
     return true;
 }
+
+bool
+wn_line_is_blank(const struct wn_line *line)
+{
+    for (size_t i = 0; i < line->len; i++) {
+        if (line->p[i] != ' ' && line->p[i] != '\t' && line->p[i] != '\r')
+            return false;
+    }
+    return true;
+}

@@ -52,5 +52,7 @@ void wn_lines_add(struct wn_lines *l, size_t n);
 bool wn_lines_next(struct wn_lines *l, struct wn_line *ret);
 /* What stands after the last newline; false where nothing does. */
 bool wn_lines_last(struct wn_lines *l, struct wn_line *ret);
+/* Nothing but blanks, tabs and carriage returns. */
+bool wn_line_is_blank(const struct wn_line *line);
 
 #endif

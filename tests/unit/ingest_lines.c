@@ -92,7 +92,24 @@ lines_over_the_bound_take_no_memory(void **state)
     wn_lines_release(&l);
 }
 
+static void
+lines_are_blank_without_anything_but_white_space(void **state)
+{
+    static const char *const blank[] = { "", " ", "\t \r" };
+    static const char *const full[] = { "x", " x", "\t.", "\v", "\xc2\xa0" };
+
+    for (size_t i = 0; i < sizeof(blank) / sizeof(blank[0]); i++)
+        assert_true(wn_line_is_blank(&(struct wn_line){
+            .p = blank[i], .len = strlen(blank[i]) }));
+    for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
+        assert_false(wn_line_is_blank(&(struct wn_line){
+            .p = full[i], .len = strlen(full[i]) }));
+    /* U+0000 is content: it is judged as U+FFFD */
+    assert_false(wn_line_is_blank(&(struct wn_line){ .p = "", .len = 1 }));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(lines_are_blank_without_anything_but_white_space),
     cmocka_unit_test(lines_are_the_same_for_any_chunks),
     cmocka_unit_test(lines_over_the_bound_take_no_memory),
 };
