@@ -64,11 +64,11 @@ struct wn_kpart {
     enum wn_kpart_state state;
     struct wn_claim claim;
     uint64_t generation;
-    int64_t expected;  /* no record before it is new           */
-    int64_t committed; /* by the store                         */
-    int64_t mirrored;  /* handed to Kafka                      */
-    int64_t eof;       /* where the partition ended; -1: unknown */
-    char why[160];     /* of STOPPED                           */
+    int64_t expected;  /* no record before it is new               */
+    int64_t committed; /* by the store                             */
+    int64_t mirrored;  /* handed to Kafka                          */
+    int64_t eof;       /* where the partition ended; -1: unknown   */
+    char why[256];     /* of STOPPED                               */
 };
 
 struct wn_ksource {
@@ -77,37 +77,46 @@ struct wn_ksource {
     rd_kafka_t *rk;
     struct wn_kafka_signs signs;
     const char *topic;
-    char *cluster; /* of rd_kafka_clusterid(); NULL until known */
+    const char *start; /* ingest.start                          */
+    int64_t start_us;  /* where it is a time                    */
+    char *cluster;     /* of rd_kafka_clusterid(); NULL: unknown */
     struct wn_kpart *parts; /* by partition number */
     size_t parts_n;
-    uint64_t generation;
     bool paused, closing;
 
-    /* An assignment of the group that is not answered yet. */
-    rd_kafka_topic_partition_list_t *pending;
-    int pending_at;
-    int64_t pending_retry_us;
+    /* What the group gave us last, and the next of it to claim; with
+     * wait_us set it did not work out, and is gone through again then. */
+    rd_kafka_topic_partition_list_t *given;
+    int given_at;
+    bool claiming, unassigned; /* claimed ones are not handed to Kafka yet */
+    int64_t wait_us;
 
-    bool assigned;       /* the group has answered since we opened */
-    bool topic_missing;
-    int64_t checked_us;  /* broker and topic were asked for */
-    int64_t mirrored_us;
-    int64_t fenced_us;   /* the first fenced partition; 0: none */
+    bool answered;    /* the group has answered since we opened      */
+    char cause[320];  /* of "kafka" in health; "" where all is well  */
+    char missing[160]; /* the topic cannot be read: why; "" if it can */
+    int64_t checked_us, mirrored_us;
 };
 
 /* --- kafka_assign.c: the group gives and takes partitions --- */
 
 void wn_kassign_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e,
     rd_kafka_topic_partition_list_t *list, void *opaque);
-/* One more step of a pending assignment. WN_STOP only; all else waits. */
+/* One more step of claiming what the group gave; no long wait. WN_STOP only:
+ * a database or broker that is away is asked again later. */
 enum wn_status wn_kassign_step(struct wn_ksource *s, struct wn_err *err);
-/* The partition is out of use: told to ingest, released in the store. */
-void wn_kassign_stop_part(
-    struct wn_ksource *s, int32_t part, const char *why);
-/* Says in health which partitions are stopped. */
-void wn_kassign_health(struct wn_ksource *s);
+/* Going on with the partition would lose records: it is let go, and health
+ * says why until the group takes it. */
+void wn_kassign_stop_part(struct wn_ksource *s, int32_t part, const char *why);
+/* Another worker has it: claimed again after a while, should the group still
+ * say that it is ours. */
+void wn_kassign_fenced(struct wn_ksource *s, int32_t part);
+/* Lets go of everything: mirrored, told to ingest, released in the store. */
+void wn_kassign_release(struct wn_ksource *s);
 /* NULL where it is not in our table. */
 struct wn_kpart *wn_kpart(struct wn_ksource *s, int32_t part);
+/* All in a state, as a list for librdkafka; NULL where there is none. */
+rd_kafka_topic_partition_list_t *wn_kparts_in(
+    const struct wn_ksource *s, enum wn_kpart_state state);
 /* Offsets committed in the store, to Kafka; errors are only counted. */
 void wn_kmirror(struct wn_ksource *s);
 

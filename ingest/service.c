@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -241,7 +242,7 @@ lag_seconds(struct wn_svc *svc)
 {
     int64_t oldest = 0;
     size_t i;
-    struct wn_part *p;
+    struct wn_partition *p;
 
     if (atomic_load(&svc->items) == 0)
         return 0;

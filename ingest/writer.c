@@ -281,8 +281,9 @@ commit(struct writer *w, struct wn_partition *p, size_t n)
     end_commit(w, p, rc == WN_FENCED);
     w->again = NULL;
     if (rc == WN_FENCED) {
-        wn_log(WN_LOG_INFO, "partition.fenced", "source=%d epoch=%lld",
-            (int)p->source, (long long)p->epoch);
+        wn_log(WN_LOG_WARN, "store.fenced",
+            "source=%d epoch=%lld records=%zu total=%.0f", (int)p->source,
+            (long long)p->epoch, n, wn_metric_value(WN_M_FENCED, 0));
         p->run = 0;
         return true;
     }
