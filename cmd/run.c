@@ -165,7 +165,8 @@ load(struct worker *w)
         return WN_EX_CONFIG;
     if (wn_http_check(wn_opt_str(w->options, WN_OPT_HTTP_LISTEN), &err) !=
         WN_OK)
-        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s: %s",
+            wn_opt_where(w->options, WN_OPT_HTTP_LISTEN), err.text);
     wn_cmd_policy_path(w->options, path, sizeof(path));
     if (wn_policy_open(&w->policy, path, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);

@@ -21,7 +21,7 @@ const struct wn_option_info wn_option_table[WN_OPT_COUNT] = {
 };
 
 struct value {
-    char *text; /* NULL: the default of the table */
+    char *text, *where; /* NULL: the default of the table */
     int64_t number;
 };
 
@@ -204,8 +204,10 @@ wn_options_free(struct wn_options *o)
 {
     if (o == NULL)
         return;
-    for (int i = 0; i < WN_OPT_COUNT; i++)
+    for (int i = 0; i < WN_OPT_COUNT; i++) {
         free(o->values[i].text);
+        free(o->values[i].where);
+    }
     for (size_t i = 0; i < o->kafka_n; i++) {
         free(o->kafka[i].name);
         free(o->kafka[i].value);
@@ -292,14 +294,34 @@ check_text(
     return WN_OK;
 }
 
+static enum wn_status
+set_value(struct wn_options *o, enum wn_option id, const char *text,
+    const char *where, struct wn_err *err)
+{
+    struct value v = { .number = 0 };
+    enum wn_status rc = check_value(id, text, where, &v.number, err);
+
+    if (rc != WN_OK)
+        return rc;
+    v.text = strdup(text);
+    v.where = strdup(where);
+    if (v.text == NULL || v.where == NULL) {
+        free(v.text);
+        free(v.where);
+        return no_memory(where, err);
+    }
+    free(o->values[id].text);
+    free(o->values[id].where);
+    o->values[id] = v;
+    return WN_OK;
+}
+
 enum wn_status
 wn_options_set(struct wn_options *o, const char *name, const char *value,
     const char *where, struct wn_err *err)
 {
     enum wn_option id = wn_option_find(name);
-    int64_t number = 0;
     enum wn_status rc;
-    char *copy;
 
     if (strlen(name) > WN_OPTION_NAME_MAX || !wn_option_is_name(name))
         return wn_fail(err, WN_REJECT, "%s: no option has such a name", where);
@@ -311,16 +333,7 @@ wn_options_set(struct wn_options *o, const char *name, const char *value,
         return rc;
     if (id == WN_OPT_COUNT)
         return set_kafka(o, name + 6, value, where, err);
-    rc = check_value(id, value, where, &number, err);
-    if (rc != WN_OK)
-        return rc;
-    copy = strdup(value);
-    if (copy == NULL)
-        return no_memory(where, err);
-    free(o->values[id].text);
-    o->values[id].text = copy;
-    o->values[id].number = number;
-    return WN_OK;
+    return set_value(o, id, value, where, err);
 }
 
 const char *
@@ -354,6 +367,13 @@ wn_opt_is_default(const struct wn_options *o, enum wn_option id)
 {
     WN_ASSERT((unsigned)id < WN_OPT_COUNT);
     return o->values[id].text == NULL;
+}
+
+const char *
+wn_opt_where(const struct wn_options *o, enum wn_option id)
+{
+    WN_ASSERT((unsigned)id < WN_OPT_COUNT);
+    return o->values[id].where == NULL ? "default" : o->values[id].where;
 }
 
 size_t

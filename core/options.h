@@ -98,6 +98,9 @@ const char *wn_opt_str(const struct wn_options *o, enum wn_option id);
 int64_t wn_opt_int(const struct wn_options *o, enum wn_option id); /* INT, SIZE */
 bool wn_opt_bool(const struct wn_options *o, enum wn_option id);
 bool wn_opt_is_default(const struct wn_options *o, enum wn_option id);
+/* Where the value was set ("winnow.conf:12", "WINNOW_X", "--x"; "default"),
+ * to begin the error of whoever finds it wrong later. */
+const char *wn_opt_where(const struct wn_options *o, enum wn_option id);
 
 /* The kafka.* pairs, without the prefix, in the order set. */
 size_t wn_options_kafka_n(const struct wn_options *o);

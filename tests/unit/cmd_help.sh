@@ -44,6 +44,8 @@ printf '# comment\nlog.level = info\ningest.topik = posts\n' >"$dir/a.conf"
 status 78 run --config "$dir/a.conf"; says 'a.conf:3'; says 'ingest.topik'
 printf 'store.batch_rows = many\n' >"$dir/b.conf"
 status 78 migrate --config "$dir/b.conf"; says 'b.conf:1'; says 'store.batch_rows'
+printf '\n\nhttp.listen = nowhere\ndatabase.url = host=/nonexistent\n' >"$dir/d.conf"
+status 78 run --config "$dir/d.conf"; says 'd.conf:3'; says 'http.listen'
 printf 'kafka.enable.auto.commit = true\n' >"$dir/c.conf"
 status 78 run --config "$dir/c.conf"; says 'c.conf:1'; says 'enable.auto.commit'
 printf '{"policy":"x","version":"1","rules":[{"id":"r","when":"flag.nonsense","action":"remove"}]}' >"$dir/p.json"

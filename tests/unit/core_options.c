@@ -123,6 +123,21 @@ options_words_and_switches_name_what_is_allowed(void **state)
 }
 
 static void
+options_know_where_their_values_were_set(void **state)
+{
+    assert_string_equal(wn_opt_where(o, WN_OPT_HTTP_LISTEN), "default");
+    assert_wn_ok(
+        wn_options_set(o, "http.listen", "off", "x.conf:3", &err), &err);
+    assert_string_equal(wn_opt_where(o, WN_OPT_HTTP_LISTEN), "x.conf:3");
+    set("http.listen", "127.0.0.1:0");
+    assert_string_equal(wn_opt_where(o, WN_OPT_HTTP_LISTEN), "here");
+    /* a value that was refused changes nothing */
+    assert_int_equal(
+        wn_options_set(o, "store.batch_rows", "many", "y", &err), WN_REJECT);
+    assert_string_equal(wn_opt_where(o, WN_OPT_STORE_ROWS), "default");
+}
+
+static void
 options_a_start_is_a_word_or_a_time(void **state)
 {
     set("ingest.start", "end");
@@ -314,6 +329,7 @@ static const struct CMUnitTest tests[] = {
     T(options_bounds_are_named_with_their_unit),
     T(options_numbers_are_numbers_to_the_last_character),
     T(options_words_and_switches_name_what_is_allowed),
+    T(options_know_where_their_values_were_set),
     T(options_a_start_is_a_word_or_a_time),
     T(options_unknown_names_get_a_suggestion_when_one_is_near),
     T(options_a_secret_at_the_wrong_place_is_not_shown),
