@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs cmocka programs (TAP output) and scripts named *.sh (one case each), one after another, and ends with the line
 # "N passed, N failed" (and ", N skipped" where there are any). Exit status 1 when a case failed or a program died.
-#   T='pattern'  only cases of that name (cmocka's wildcards)    S=seed  printed, handed on as WN_SEED
+#   T='pattern'  only cases, or scripts, of that name (wildcards)  S=seed  printed, handed on as WN_SEED
 set -u
 : "${T:=*}" "${S:=1}"
 export WN_TEST_FILTER="$T" WN_SEED="$S" CMOCKA_MESSAGE_OUTPUT=TAP
@@ -11,6 +11,9 @@ trap 'rm -f "$out"' EXIT
 printf '# seed %s\n' "$S"
 for prog in "$@"; do
     name=${prog##*/}
+    case $name in
+    *.sh) case ${name%.sh} in $T) ;; *) continue ;; esac ;;
+    esac
     printf '# %s\n' "$name"
     case $prog in
     *.sh) sh "$prog" >"$out" 2>&1; rc=$?
@@ -29,4 +32,5 @@ for prog in "$@"; do
 done
 if [ "$skip" -gt 0 ]; then printf '%d passed, %d failed, %d skipped\n' "$pass" "$fail" "$skip"
 else printf '%d passed, %d failed\n' "$pass" "$fail"; fi
+[ $((pass + fail + skip)) -gt 0 ] || { echo "no case is named '$T'" >&2; exit 1; }
 [ "$fail" -eq 0 ]
