@@ -4,7 +4,7 @@
  * whatever the others wait for.
  *
  * Ending: no more records (stopping) -> scorers end -> the writer commits what
- * is done -> the source lets go -> the relay flushes. After STOP_WAIT_US no
+ * is done -> the relay flushes -> the source lets go. After STOP_WAIT_US no
  * thread waits for a server any more; at HARD_US the process ends by itself.
  * Nothing of it is needed for correctness: the next owner goes on from the
  * cursor.

@@ -23,8 +23,8 @@
 
 /*
  * A partition under one claim. The poll thread makes it, and alone sets
- * `gone`; the writer alone frees it, once gone. So the poll thread may use it
- * until it is gone, the writer at any time.
+ * `gone`; the writer alone frees it, once gone and seen so by the relay. So the
+ * poll thread may use it until it is gone, the writer at any time.
  */
 struct wn_partition {
     struct wn_partition *next; /* in its bucket; svc->lock */
@@ -40,6 +40,8 @@ struct wn_partition {
     bool gone;       /* revoked: its items are dropped             */
     bool fenced;     /* the store said so; the poll thread is told */
     bool committing; /* a transaction is running                   */
+    bool relaying;   /* rows of it are on their way to Kafka        */
+    bool relay_saw;  /* the relay knows that it is gone            */
     int64_t committed;
     int64_t front_us; /* message time of about the oldest in hand */
     /* Writer: finished items by seq, from `base` on. */
@@ -63,7 +65,9 @@ struct wn_svc {
     volatile bool hard_stop; /* no more waiting for servers                */
     atomic_bool ended;       /* the source has ended and all is committed  */
     atomic_bool drain_done;  /* the writer has ended: sources may close    */
-    atomic_bool relay_stop;
+    atomic_bool relay_on;    /* the relay runs: see wn_relay_thread()       */
+    atomic_bool relay_stop;  /* it ends when nothing is left, or ...        */
+    atomic_llong relay_until_us; /* ... then, by the monotonic clock        */
 
     pthread_mutex_t lock;
     struct wn_partition *parts[WN_PART_BUCKETS];
@@ -107,7 +111,7 @@ struct wn_partition *wn_part_find(
 /* Takes the lock itself. NULL without memory. */
 struct wn_partition *wn_part_new(
     struct wn_svc *svc, const struct wn_claim *claim, uint64_t generation);
-/* Whether a transaction of it runs, gone or not. */
+/* Whether a transaction or a chunk of the relay runs for it, gone or not. */
 bool wn_part_busy(
     const struct wn_svc *svc, int32_t source, uint64_t generation);
 /* Takes the lock itself: unlinks and frees what is gone. Writer. */

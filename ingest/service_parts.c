@@ -31,7 +31,7 @@ wn_part_busy(const struct wn_svc *svc, int32_t source, uint64_t generation)
 
     for (p = *bucket(svc, source); p != NULL; p = p->next) {
         if (p->source == source && p->generation == generation)
-            return p->committing;
+            return p->committing || p->relaying;
     }
     return false;
 }
@@ -74,6 +74,14 @@ part_free(struct wn_svc *svc, struct wn_partition *p)
     free(p);
 }
 
+/* Gone, and nobody else looks at it any more. */
+static bool
+is_left(const struct wn_svc *svc, const struct wn_partition *p)
+{
+    return p->gone && !p->relaying &&
+        (p->relay_saw || !atomic_load(&svc->relay_on));
+}
+
 static void
 sweep(struct wn_svc *svc, bool all)
 {
@@ -83,7 +91,7 @@ sweep(struct wn_svc *svc, bool all)
     for (i = 0; i < WN_PART_BUCKETS; i++) {
         for (at = &svc->parts[i]; *at != NULL;) {
             p = *at;
-            if (!p->gone && !all) {
+            if (!all && !is_left(svc, p)) {
                 at = &p->next;
                 continue;
             }

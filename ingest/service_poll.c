@@ -525,11 +525,13 @@ run(struct poll *p, struct wn_err *err)
     return rc;
 }
 
-/* The writer is still committing what is done: nothing is let go before. */
+/* The writer is still committing what is done, and the relay sending it:
+ * nothing is let go before. */
 static void
 leave(struct poll *p)
 {
-    while (!atomic_load(&p->svc->drain_done))
+    while (!atomic_load(&p->svc->drain_done) ||
+        atomic_load(&p->svc->relay_on))
         wn_svc_nap(p->svc, 5, true);
     if (p->source != NULL)
         tell_source(p);
