@@ -31,12 +31,12 @@ comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PKGS := rdkafka libpq jansson icu-uc icu-i18n libsodium libmicrohttpd zlib openblas
 STD := -std=c11 -D_GNU_SOURCE -I.
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-unused-parameter -Werror $(WARN_CC)
 # librdkafka's RD_KAFKA_V_ macros are statement expressions, which only clang minds
 WARN_CC := $(if $(findstring clang,$(CC)),-Wno-gnu-statement-expression)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-unused-parameter -Werror $(WARN_CC)
 OPT ?= -O2 -g -fno-omit-frame-pointer
 # gcc cannot follow values through its own instrumentation: that one warning is for plain builds
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all $(if $(findstring clang,$(CC)),,-Wno-maybe-uninitialized))
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) $(SANFLAGS) $(CFLAGS) -pthread -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS_ALL = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread
 
