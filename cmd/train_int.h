@@ -1,0 +1,135 @@
+/*
+ * What the files of `winnow train` share.
+ *
+ *   train.c           arguments and the order of the work
+ *   train_features.c  the encoder's numbers of every window, kept in a file
+ *   train_set.c       labelled texts, cut into windows, their n-grams
+ *   train_fit.c       heads, n-grams, what joins them, thresholds
+ *   train_report.c    what it came to, with intervals
+ *   train_write.c     the folder of weights and its card
+ */
+#ifndef WN_CMD_TRAIN_INT_H
+#define WN_CMD_TRAIN_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/data.h"
+#include "cmd/train_features.h"
+#include "core/buf.h"
+#include "core/hash.h"
+#include "model/encoder.h"
+#include "model/heads.h"
+#include "model/joint.h"
+#include "model/ngram.h"
+#include "model/tokenizer.h"
+
+/* Windows of a text in training's eyes: option score.windows_max's default. */
+#define WN_TRAIN_WINDOWS 4
+#define WN_TRAIN_FPR 0.01 /* what the shipped thresholds allow on dev */
+
+struct wn_train_conf_cmd {
+    const char *data_dir, *base_dir, *out_dir;
+    const char *cache, *test, *about, *name;
+    size_t rows_per_source, threads;
+    uint64_t seed;
+};
+
+/*
+ * One file of labelled texts. Row r has windows first[r] .. first[r + 1];
+ * window w touches n-gram rows rows[offsets[w]] .. rows[offsets[w + 1]].
+ */
+struct wn_train_set {
+    struct wn_data data;
+    char file[4096];
+    uint8_t sha256[WN_SHA256];
+    size_t *first, *offsets;
+    uint32_t *rows;
+    size_t windows_n, windows_cap, rows_cap;
+    bool *picked;            /* rows whose features were computed  */
+    size_t features_windows; /* windows asked for there            */
+};
+
+/* The next of a sequence that its seed fixes. */
+uint64_t wn_train_random(uint64_t *s);
+
+/* The file is dir/name.jsonl.gz, or .jsonl; dir NULL: name as it is. */
+enum wn_status wn_train_set_read(struct wn_train_set *s, const char *dir,
+    const char *name, struct wn_err *err);
+void wn_train_set_release(struct wn_train_set *s);
+/* Chooses at most per_source rows of each source by the seed; 0: all. */
+enum wn_status wn_train_set_pick(struct wn_train_set *s, size_t per_source,
+    uint64_t seed, size_t windows_max, struct wn_err *err);
+enum wn_status wn_train_set_features(struct wn_train_set *s,
+    struct wn_features *f, size_t threads, struct wn_err *err);
+enum wn_status wn_train_set_ngrams(struct wn_train_set *s,
+    const struct wn_encoder *e, const struct wn_tokenizer *t,
+    struct wn_err *err);
+
+/* The result; what a head's score is made of: model/joint.h. */
+struct wn_train_model {
+    struct wn_heads heads; /* weight is owned */
+    int8_t *ngram_weight;
+    struct wn_ngram ngram; /* its weights are ngram_weight */
+    struct wn_joint joint;
+};
+
+/* Everything that is learnt or chosen, from train and dev alone. */
+enum wn_status wn_train_fit(struct wn_train_model *m,
+    const struct wn_train_set *train, const struct wn_train_set *dev,
+    const struct wn_features *f, size_t hidden, uint64_t seed,
+    struct wn_err *err);
+void wn_train_model_release(struct wn_train_model *m);
+
+/* Logits of every window, (windows_n, WN_HEADS) each; the caller's free(). */
+struct wn_train_logits {
+    float *encoder, *ngram;
+};
+enum wn_status wn_train_logits(struct wn_train_logits *ret,
+    const struct wn_train_model *m, const struct wn_train_set *s,
+    const struct wn_features *f, struct wn_err *err);
+void wn_train_logits_release(struct wn_train_logits *l);
+/* The highest of a row's windows; labels (n) gets head h's labels, -1 for a
+ * text without words or features. */
+void wn_train_scores(const struct wn_train_set *s,
+    const struct wn_train_logits *l, const double mix[3], size_t h,
+    double *scores, int8_t *labels);
+
+enum wn_train_reader {
+    WN_READER_ENCODER,
+    WN_READER_NGRAM,
+    WN_READER_BOTH,
+    WN_READERS
+};
+struct wn_train_figures {
+    size_t pos, neg;
+    double auc[WN_READERS], low[WN_READERS], high[WN_READERS];
+    double recall, fpr; /* both readers, at the shipped threshold */
+};
+struct wn_train_report {
+    struct wn_train_figures dev[WN_HEADS], test[WN_HEADS];
+    bool has_test;
+};
+enum wn_status wn_train_measure(struct wn_train_figures ret[WN_HEADS],
+    const struct wn_train_model *m, const struct wn_train_set *s,
+    const struct wn_features *f, uint64_t seed, struct wn_err *err);
+/* As a Markdown table. */
+void wn_train_table(
+    struct wn_buf *out, const struct wn_train_figures figures[WN_HEADS]);
+
+/*
+ * The folder is made in <out>.tmp and moved when it is whole: weights in use
+ * are never half of one training and half of another.
+ */
+enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder *base, struct wn_err *err);
+/* What the base's encoder became: where the first call put it. */
+const char *wn_train_work_dir(
+    const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes);
+enum wn_status wn_train_write(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder *e, const struct wn_train_model *m,
+    const struct wn_train_set *const *sets, size_t sets_n,
+    const struct wn_train_report *report, struct wn_err *err);
+
+#endif

@@ -1,0 +1,374 @@
+/*
+ * The folder of weights: config.json, model.safetensors, the vocabulary, and
+ * the card. It is put together beside its place and moved at the end.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "classifier/classifier.h"
+#include "cmd/train_int.h"
+
+#define CARD_BYTES_MAX (1u << 20)
+
+/* What a folder holds; `must` of them are there in every base. */
+static const struct {
+    const char *name;
+    bool copied, must;
+} files[] = {
+    { "config.json", false, true },
+    { "model.safetensors", false, true },
+    { "README.md", false, false },
+    { "vocab.txt", true, true },
+    { "tokenizer_config.json", true, false },
+    { "special_tokens_map.json", true, false },
+};
+#define FILES_N (sizeof(files) / sizeof(files[0]))
+
+const char *
+wn_train_work_dir(
+    const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "%s.tmp", conf->out_dir);
+    return out;
+}
+
+static enum wn_status
+path_in(char *out, const char *dir, const char *name, struct wn_err *err)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
+
+    if (n < 0 || n >= PATH_MAX)
+        return wn_fail(err, WN_REJECT, "%.100s...: path too long", dir);
+    return WN_OK;
+}
+
+static enum wn_status
+write_file(const char *path, const char *data, size_t len, struct wn_err *err)
+{
+    FILE *f = fopen(path, "wb");
+    bool ok;
+
+    if (f == NULL)
+        return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    ok = fwrite(data, 1, len, f) == len;
+    if (fclose(f) != 0 || !ok)
+        return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    return WN_OK;
+}
+
+/* Appends a whole file; *ret_found tells whether there is one. */
+static enum wn_status
+read_file(
+    const char *path, struct wn_buf *out, bool *ret_found, struct wn_err *err)
+{
+    FILE *f = fopen(path, "rb");
+    char chunk[65536];
+    size_t n;
+    enum wn_status rc = WN_OK;
+
+    *ret_found = f != NULL;
+    if (f == NULL)
+        return errno == ENOENT
+                   ? WN_OK
+                   : wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        wn_buf_add(out, chunk, n);
+    if (ferror(f) || out->failed)
+        rc = wn_fail(err, WN_REJECT, "%s: could not be read", path);
+    fclose(f);
+    return rc;
+}
+
+/* Copies what the tokenizer needs. */
+static enum wn_status
+copy_files(const char *from, const char *to, struct wn_err *err)
+{
+    for (size_t i = 0; i < FILES_N; i++) {
+        char a[PATH_MAX], b[PATH_MAX];
+        struct wn_buf all;
+        bool found = false;
+        enum wn_status rc;
+
+        if (!files[i].copied)
+            continue;
+        wn_buf_init(&all, 64u << 20);
+        rc = path_in(a, from, files[i].name, err);
+        if (rc == WN_OK)
+            rc = path_in(b, to, files[i].name, err);
+        if (rc == WN_OK)
+            rc = read_file(a, &all, &found, err);
+        if (rc == WN_OK && found)
+            rc = write_file(b, all.data, all.len, err);
+        else if (rc == WN_OK && files[i].must)
+            rc = wn_fail(err, WN_REJECT, "%s: no such file", a);
+        wn_buf_release(&all);
+        if (rc != WN_OK)
+            return rc;
+    }
+    return WN_OK;
+}
+
+/* --- config.json --- */
+
+static json_t *
+data_json(const struct wn_train_set *const *sets, size_t n)
+{
+    json_t *data = json_object();
+
+    for (size_t i = 0; i < n; i++) {
+        const char *slash = strrchr(sets[i]->file, '/');
+        char hex[2 * WN_SHA256 + 1];
+
+        wn_hex(sets[i]->sha256, WN_SHA256, hex);
+        json_object_set_new(
+            data, slash == NULL ? sets[i]->file : slash + 1, json_string(hex));
+    }
+    return data;
+}
+
+/* The base's config with "winnow" in it; m NULL: only what the encoder
+ * itself needs. */
+static enum wn_status
+write_config(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder_shape *shape, const struct wn_train_model *m,
+    const struct wn_train_set *const *sets, size_t sets_n, struct wn_err *err)
+{
+    char dir[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
+    struct wn_joint joint = { .text_version = 0 };
+    json_error_t why;
+    json_t *root, *winnow;
+    enum wn_status rc;
+
+    wn_train_work_dir(conf, dir, sizeof(dir));
+    rc = path_in(from, conf->base_dir, "config.json", err);
+    if (rc == WN_OK)
+        rc = path_in(to, dir, "config.json", err);
+    if (rc != WN_OK)
+        return rc;
+    root = json_load_file(from, 0, &why);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return wn_fail(err, WN_REJECT, "%s: not a JSON object", from);
+    }
+    if (m != NULL)
+        joint = m->joint;
+    snprintf(joint.name, sizeof(joint.name), "%s", conf->name);
+    joint.text_version = WN_TEXT_VERSION;
+    winnow = wn_joint_json(&joint, shape->pooling, wn_head_names);
+    if (m != NULL) {
+        json_object_set_new(winnow, "data", data_json(sets, sets_n));
+        json_object_set_new(
+            winnow, "seed", json_integer((json_int_t)conf->seed));
+    }
+    json_object_del(root, "_name_or_path");
+    json_object_set_new(root, "winnow", winnow);
+    if (json_dump_file(root, to,
+            JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) != 0)
+        rc = wn_fail(err, WN_REJECT, "%s: %s", to, strerror(errno));
+    json_decref(root);
+    return rc;
+}
+
+enum wn_status
+wn_train_write_base(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder *base, struct wn_err *err)
+{
+    char dir[PATH_MAX];
+    enum wn_status rc;
+
+    wn_train_work_dir(conf, dir, sizeof(dir));
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
+    rc = copy_files(conf->base_dir, dir, err);
+    if (rc == WN_OK)
+        rc = write_config(conf, wn_encoder_shape(base), NULL, NULL, 0, err);
+    if (rc == WN_OK)
+        rc = wn_encoder_write_int8(base, dir, NULL, 0, err);
+    return rc;
+}
+
+/* --- the card --- */
+
+static void
+add_sources(struct wn_buf *out, const struct wn_train_set *s)
+{
+    for (size_t i = 0; i < s->data.sources_n; i++) {
+        size_t n = 0, used = 0;
+
+        for (size_t r = 0; r < s->data.n; r++)
+            if (s->data.rows[r].source == i) {
+                n++;
+                used += s->picked[r];
+            }
+        wn_buf_printf(out, "| %s | %zu | %zu |\n",
+            s->data.sources[i][0] == '\0' ? "-" : s->data.sources[i], n, used);
+    }
+}
+
+static void
+add_method(struct wn_buf *out, const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder_shape *shape)
+{
+    wn_buf_printf(out,
+        "# %s\n\n"
+        "Weights for Winnow: four heads (spam, scam, bait, ai_text), one "
+        "calibrated probability each. Made by `winnow train --heads-only`; "
+        "`winnow eval` measures them.\n\n"
+        "## Method\n\n"
+        "Two readers see the same windows (at most 128 tokens) of the same "
+        "hardened text, version %d. The first is an encoder with %zu layers "
+        "of width %zu, frozen and rounded to int8 with one scale an output "
+        "channel; a linear head reads its pooled rows. The second is linear "
+        "on hashed word 1-2-grams and character 2-4-grams, int8 too. Both "
+        "are trained with masked binary cross-entropy (an unknown label "
+        "teaches nothing) and AdaGrad; how many epochs, at which rate, and "
+        "how the two are summed is chosen on dev for each head, and the sum "
+        "is scaled there to a probability. A text's score is the highest of "
+        "its windows. A head's threshold lets 1 %% of dev's negatives "
+        "through as false positives. Seed %llu; the test file chose "
+        "nothing.\n\n",
+        conf->name, WN_TEXT_VERSION, shape->layers, shape->hidden,
+        (unsigned long long)conf->seed);
+}
+
+static void
+add_figures(struct wn_buf *out, const struct wn_train_report *report)
+{
+    wn_buf_str(out,
+        "## Figures\n\n"
+        "AUC with the 95 % interval of 1,000 resamples of the texts; recall "
+        "and false positives are of both readers at the shipped "
+        "threshold.\n\n");
+    if (report->has_test) {
+        wn_buf_str(out, "Test:\n\n");
+        wn_train_table(out, report->test);
+        wn_buf_str(out, "\n");
+    }
+    wn_buf_str(out, "Dev (chosen on it, so it flatters):\n\n");
+    wn_train_table(out, report->dev);
+}
+
+static enum wn_status
+write_card(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder_shape *shape,
+    const struct wn_train_set *const *sets, size_t sets_n,
+    const struct wn_train_report *report, struct wn_err *err)
+{
+    char dir[PATH_MAX], path[PATH_MAX];
+    struct wn_buf out;
+    bool found = true;
+    enum wn_status rc;
+
+    wn_buf_init(&out, CARD_BYTES_MAX);
+    add_method(&out, conf, shape);
+    add_figures(&out, report);
+    wn_buf_str(&out,
+        "\n## Data\n\n"
+        "| source | texts in train | of them read by the encoder |\n"
+        "|---|---|---|\n");
+    add_sources(&out, sets[0]);
+    wn_buf_str(&out, "\n");
+    rc = path_in(
+        path, wn_train_work_dir(conf, dir, sizeof(dir)), "README.md", err);
+    if (rc == WN_OK && conf->about != NULL)
+        rc = read_file(conf->about, &out, &found, err);
+    if (rc == WN_OK && !found)
+        rc = wn_fail(err, WN_REJECT, "%s: no such file", conf->about);
+    if (rc == WN_OK && out.failed)
+        rc = wn_fail(
+            err, WN_REJECT, "the card is larger than %u bytes", CARD_BYTES_MAX);
+    if (rc == WN_OK)
+        rc = write_file(path, out.data, out.len, err);
+    wn_buf_release(&out);
+    return rc;
+}
+
+/* --- all of it --- */
+
+static enum wn_status
+write_tensors(const struct wn_encoder *e, const char *dir,
+    const struct wn_train_model *m, struct wn_err *err)
+{
+    size_t hidden = m->heads.hidden;
+    const struct wn_tensor extra[] = {
+        { .name = "heads.weight",
+            .dtype = WN_F32,
+            .rank = 2,
+            .shape = { WN_HEADS, hidden },
+            .n = WN_HEADS * hidden,
+            .data = m->heads.weight },
+        { .name = "heads.bias",
+            .dtype = WN_F32,
+            .rank = 1,
+            .shape = { WN_HEADS },
+            .n = WN_HEADS,
+            .data = m->heads.bias },
+        { .name = "ngram.scale",
+            .dtype = WN_F32,
+            .rank = 2,
+            .shape = { 2, WN_HEADS },
+            .n = 2 * WN_HEADS,
+            .data = m->ngram.scale },
+        { .name = "ngram.weight",
+            .dtype = WN_I8,
+            .rank = 2,
+            .shape = { WN_NGRAM_ROWS, WN_HEADS },
+            .n = (size_t)WN_NGRAM_ROWS * WN_HEADS,
+            .data = m->ngram_weight },
+    };
+
+    return wn_encoder_write_int8(
+        e, dir, extra, sizeof(extra) / sizeof(extra[0]), err);
+}
+
+/* From the work folder into its place; the weights file last, since it is
+ * what a running service compares. */
+static enum wn_status
+move_files(
+    const struct wn_train_conf_cmd *conf, const char *dir, struct wn_err *err)
+{
+    if (mkdir(conf->out_dir, 0777) != 0 && errno != EEXIST)
+        return wn_fail(
+            err, WN_REJECT, "%s: %s", conf->out_dir, strerror(errno));
+    for (size_t i = 0; i < FILES_N; i++) {
+        char from[PATH_MAX], to[PATH_MAX];
+        enum wn_status rc = path_in(from, dir, files[i].name, err);
+
+        if (rc == WN_OK)
+            rc = path_in(to, conf->out_dir, files[i].name, err);
+        if (rc != WN_OK)
+            return rc;
+        if (rename(from, to) != 0 && errno != ENOENT)
+            return wn_fail(err, WN_REJECT, "%s: %s", to, strerror(errno));
+    }
+    if (rmdir(dir) != 0)
+        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
+    return WN_OK;
+}
+
+enum wn_status
+wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
+    const struct wn_train_model *m, const struct wn_train_set *const *sets,
+    size_t sets_n, const struct wn_train_report *report, struct wn_err *err)
+{
+    const struct wn_encoder_shape *shape = wn_encoder_shape(e);
+    char dir[PATH_MAX];
+    enum wn_status rc;
+
+    wn_train_work_dir(conf, dir, sizeof(dir));
+    rc = write_config(conf, shape, m, sets, sets_n, err);
+    if (rc == WN_OK)
+        rc = write_card(conf, shape, sets, sets_n, report, err);
+    if (rc == WN_OK)
+        rc = write_tensors(e, dir, m, err);
+    if (rc == WN_OK)
+        rc = move_files(conf, dir, err);
+    return rc;
+}

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Training on a tiny set with a tiny checkpoint: the weights load and tell the classes apart, the same seed gives the
+# same weights, kept features are used again, and what is wrong with the data is named by file and line.
+set -u
+w=${BUILD:-build}/winnow
+[ -x "$w" ] || { echo "# $w is not built"; exit 1; }
+dir=$(mktemp -d "${TMPDIR:-/tmp}/winnow-train.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+bad=0
+wrong() { echo "# $*"; bad=1; }
+# status WANTED ARGUMENTS...: output of both streams is left in $dir/out
+status() {
+    want=$1; shift
+    "$w" "$@" >"$dir/out" 2>&1 </dev/null
+    rc=$?
+    [ $rc -eq "$want" ] || { wrong "winnow $*: exit $rc, not $want"; sed 's/^/#   /' "$dir/out" | tail -5; }
+}
+says() { grep -qF -- "$1" "$dir/out" || { wrong "no '$1' in:"; sed 's/^/#   /' "$dir/out" | tail -8; }; }
+
+# rows N OFFSET: half of them spam, all labels known, two sources
+rows() {
+    i=0
+    while [ $i -lt "$1" ]; do
+        n=$((i + $2))
+        if [ $((i % 2)) -eq 0 ]; then
+            t="win cash now offer $n at shop$n.example/deal" l='"spam":1,"scam":1,"bait":0,"ai":0'
+        else
+            t="we walked the dog by the lake on day $n" l='"spam":0,"scam":0,"bait":1,"ai":null'
+        fi
+        echo "{\"id\":\"$n\",\"text\":\"$t\",\"labels\":{$l},\"source\":\"s$((i % 3))\"}"
+        i=$((i + 1))
+    done
+}
+mkdir "$dir/data"
+rows 60 0 >"$dir/data/train.jsonl"
+rows 24 100 | gzip >"$dir/data/dev.jsonl.gz"
+rows 24 200 >"$dir/test.jsonl"
+train() { # OUT MORE...
+    out=$1; shift
+    status 0 train --heads-only --data "$dir/data" --base tests/golden/bert --out "$dir/$out" "$@"
+}
+
+echo 'About these weights: made by a test.' >"$dir/about.md"
+train a --cache "$dir/cache" --test "$dir/test.jsonl" --about "$dir/about.md" --name tiny-1 --rows-per-source 15
+says 'both: spam ='
+says 'AUC on test'
+says '/a is written'
+for f in config.json model.safetensors vocab.txt README.md; do
+    [ -s "$dir/a/$f" ] || wrong "no $f"
+done
+[ ! -e "$dir/a.tmp" ] || wrong "a.tmp stayed"
+grep -q 'made by a test' "$dir/a/README.md" || wrong "the card lacks what --about says"
+[ "$(jq -r '.winnow.name' "$dir/a/config.json")" = tiny-1 ] || wrong "not the name that was given"
+[ "$(jq -r '.winnow.data["train.jsonl"]' "$dir/a/config.json")" = "$(sha256sum <"$dir/data/train.jsonl" | cut -d' ' -f1)" ] ||
+    wrong "config.json does not name the data"
+
+status 0 eval "$dir/test.jsonl" --weights "$dir/a" --json
+auc=$(jq -rs '[.[] | .. | objects | select(has("auc")) | .auc] | max' "$dir/out" 2>/dev/null)
+[ "$auc" = 1 ] || [ "$auc" = 1.0 ] || wrong "AUC '$auc' on two classes that share no word"
+
+train b --cache "$dir/cache" --test "$dir/test.jsonl" --name tiny-1 --rows-per-source 15
+if grep -q 'texts/s' "$dir/out"; then wrong "kept features were computed again"; fi
+cmp -s "$dir/a/model.safetensors" "$dir/b/model.safetensors" || wrong "the same seed gave other weights"
+cmp -s "$dir/a/config.json" "$dir/b/config.json" || wrong "the same seed gave another config.json"
+
+# a stop in the middle of a record is mended
+head -c $(($(wc -c <"$dir/cache") - 7)) "$dir/cache" >"$dir/cut"
+train c --cache "$dir/cut" --name tiny-1 --rows-per-source 15 --test "$dir/test.jsonl"
+cmp -s "$dir/a/model.safetensors" "$dir/c/model.safetensors" || wrong "features that were cut off gave other weights"
+
+sed 5d "$dir/cache" | head -c 40 >"$dir/other"
+status 1 train --heads-only --data "$dir/data" --base tests/golden/bert --out "$dir/d" --cache "$dir/other"
+says 'remove the file'
+
+mkdir "$dir/bad"
+{ rows 3 0; echo '{"text":"x","labels":{"spam":2}}'; } >"$dir/bad/train.jsonl"
+cp "$dir/data/dev.jsonl.gz" "$dir/bad/"
+status 1 train --heads-only --data "$dir/bad" --base tests/golden/bert --out "$dir/e"
+says 'bad/train.jsonl:4'; says 'spam'
+[ ! -e "$dir/e" ] && [ ! -e "$dir/e.tmp" ] || wrong "bad data left a folder"
+status 1 train --heads-only --data "$dir/nowhere" --base tests/golden/bert --out "$dir/e"; says 'nowhere/train.jsonl'
+status 1 train --heads-only --data "$dir/data" --base "$dir/nowhere" --out "$dir/e"; says 'nowhere'
+
+status 2 train --heads-only --data x --base y --out z --rows-per-sauce 3; says '--rows-per-sauce'
+status 2 train --heads-only --data x --base y; says '--out is missing'
+status 2 train --data x --base y --out z; says '--heads-only'
+status 2 train --heads-only --data x --base y --out z --seed many; says '--seed'
+status 0 train --help; says 'Examples:'; says '--cache FILE'
+exit $bad
