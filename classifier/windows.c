@@ -8,9 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Spans of `size` in [0, total), sorted, not overlapping at the ends. */
+/* A token and the space behind it are this many bytes or more but in walls of
+ * punctuation: what a window over a slice is sure to show. */
+#define BYTES_SHOWN 2u
+
+/* Spans of `size` in [0, total), each around a place `at`. */
 struct places {
-    size_t start[WN_WINDOWS_MAX];
+    struct place {
+        size_t start, at;
+    } place[WN_WINDOWS_MAX];
     size_t n, max, size, total;
 };
 
@@ -38,69 +44,104 @@ wn_windows_reset(struct wn_windows *w)
     w->unread_share = 0;
 }
 
+/* Shown with a quarter of a span on each side, where the text goes on. */
 static bool
 covered(const struct places *p, size_t at)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (at >= p->start[i] && at < p->start[i] + p->size)
+    size_t margin = p->size / 4;
+
+    for (size_t i = 0; i < p->n; i++) {
+        size_t start = p->place[i].start, end = start + p->size;
+
+        if ((at >= start + margin || (start == 0 && at >= start)) &&
+            (at + margin <= end || (end == p->total && at < end)))
             return true;
+    }
     return false;
 }
 
 static void
-place(struct places *p, size_t start)
+place(struct places *p, size_t at)
 {
+    size_t start = at > p->size / 2 ? at - p->size / 2 : 0;
+
     if (start + p->size > p->total)
         start = p->total - p->size;
-    p->start[p->n++] = start;
+    p->place[p->n++] = (struct place){ start, at };
 }
 
-/* Around points that nothing shows yet, evenly from all of them: a wall of
- * links at the front must not take every window. */
+/* How far `at` is from the nearest place. */
+static size_t
+distance(const struct places *p, size_t at)
+{
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < p->n; i++) {
+        size_t other = p->place[i].at;
+        size_t d = at > other ? at - other : other - at;
+
+        least = d < least ? d : least;
+    }
+    return least;
+}
+
+/* Around points that nothing shows yet, always the one that is farthest from
+ * every place: a wall of links must not take every window from the one link
+ * that stands alone. */
 static void
 place_around(struct places *p, const size_t *points, size_t points_n)
 {
-    size_t open[64], n = 0, slots = p->max - p->n;
+    while (p->n < p->max) {
+        size_t best = 0, at = 0;
 
-    for (size_t i = 0; i < points_n && n < 64; i++)
-        if (!covered(p, points[i]))
-            open[n++] = points[i];
-    for (size_t k = 0; k < slots && p->n < p->max && n > 0; k++) {
-        size_t at = open[slots >= n ? (k < n ? k : n - 1)
-                                    : (2 * k + 1) * n / (2 * slots)];
+        for (size_t i = 0; i < points_n; i++) {
+            size_t d = covered(p, points[i]) ? 0 : distance(p, points[i]);
 
-        if (!covered(p, at))
-            place(p, at > p->size / 3 ? at - p->size / 3 : 0);
+            if (d > best) {
+                best = d;
+                at = points[i];
+            }
+        }
+        if (best == 0)
+            return;
+        place(p, at);
     }
 }
 
 static int
 by_start(const void *a, const void *b)
 {
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    size_t x = ((const struct place *)a)->start;
+    size_t y = ((const struct place *)b)->start;
 
     return (x > y) - (x < y);
 }
 
-/* The middle of the widest stretch that nothing shows. */
 static void
+sort(struct places *p)
+{
+    qsort(p->place, p->n, sizeof(p->place[0]), by_start);
+}
+
+/* The middle of the widest stretch that nothing shows; false where all is
+ * shown. */
+static bool
 place_in_gap(struct places *p)
 {
     size_t best = 0, at = 0;
 
-    qsort(p->start, p->n, sizeof(p->start[0]), by_start);
+    sort(p);
     for (size_t i = 0; i + 1 < p->n; i++) {
-        size_t end = p->start[i] + p->size;
+        size_t end = p->place[i].start + p->size, next = p->place[i + 1].start;
 
-        if (p->start[i + 1] > end && p->start[i + 1] - end > best) {
-            best = p->start[i + 1] - end;
+        if (next > end && next - end > best) {
+            best = next - end;
             at = end + best / 2;
         }
     }
     if (best > 0)
-        place(p, at > p->size / 2 ? at - p->size / 2 : 0);
-    else
-        p->max = p->n;
+        place(p, at);
+    return best > 0;
 }
 
 static void
@@ -108,11 +149,11 @@ place_all(struct places *p, const size_t *points, size_t points_n)
 {
     place(p, 0);
     if (p->max > 1)
-        place(p, p->total - p->size);
+        place(p, p->total);
     place_around(p, points, points_n);
-    while (p->n > 1 && p->n < p->max)
-        place_in_gap(p);
-    qsort(p->start, p->n, sizeof(p->start[0]), by_start);
+    while (p->n > 1 && p->n < p->max && place_in_gap(p))
+        ;
+    sort(p);
 }
 
 /* Tokens [from, to) of the scratch, which start at byte `base`, as a window. */
@@ -184,10 +225,10 @@ plan_tokens(struct wn_windows *w, const struct wn_tokenizer *t, size_t len,
         points[i] = token_at(&w->scratch, links_at[i]);
     place_all(&p, points, links_n < 64 ? links_n : 64);
     for (size_t i = 0; i < p.n; i++) {
-        size_t end = p.start[i] + w->inner;
+        size_t end = p.place[i].start + w->inner;
 
-        add_window(w, t, 0, p.start[i], end);
-        seen += end - (p.start[i] > upto ? p.start[i] : upto);
+        add_window(w, t, 0, p.place[i].start, end);
+        seen += end - (p.place[i].start > upto ? p.place[i].start : upto);
         upto = end;
     }
     w->unread_share = (double)(n - seen) / (double)n;
@@ -209,15 +250,19 @@ back_to_start(const char *text, size_t i)
     return i;
 }
 
-/* One slice of a long text: its first tokens at the head, its last ones at the
- * tail, the middle elsewhere. */
+/* The slice of a long text around `at`: of its tokens those around it. */
 static enum wn_status
 add_slice(struct wn_windows *w, const struct wn_tokenizer *t, const char *text,
-    size_t len, size_t from, size_t to, size_t *tokens, struct wn_err *err)
+    size_t len, size_t at, size_t *tokens, struct wn_err *err)
 {
-    size_t inner = w->inner, n, first;
+    size_t from = at > WN_SLICE_BYTES / 2 ? at - WN_SLICE_BYTES / 2 : 0;
+    size_t to = from + WN_SLICE_BYTES, inner = w->inner, n, first;
     enum wn_status rc;
 
+    if (to >= len) {
+        to = len;
+        from = len - WN_SLICE_BYTES;
+    }
     from = back_to_start(text, from);
     to = to == len ? len : back_to_start(text, to);
     rc = wn_tokenizer_run(t, text + from, to - from, &w->scratch, err);
@@ -226,9 +271,10 @@ add_slice(struct wn_windows *w, const struct wn_tokenizer *t, const char *text,
     n = w->scratch.n;
     w->bytes += to - from;
     *tokens += n;
-    first = from == 0 || n <= inner ? 0
-            : to == len             ? n - inner
-                                    : (n - inner) / 2;
+    first = token_at(&w->scratch, at - from);
+    first = first > inner / 2 ? first - inner / 2 : 0;
+    if (first + inner > n)
+        first = n > inner ? n - inner : 0;
     add_window(w, t, from, first, n < first + inner ? n : first + inner);
     return WN_OK;
 }
@@ -239,15 +285,14 @@ plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
     size_t windows_max, struct wn_err *err)
 {
     struct places p = {
-        .max = windows_max, .size = WN_SLICE_BYTES, .total = len
+        .max = windows_max, .size = BYTES_SHOWN * w->inner, .total = len
     };
     size_t tokens = 0, read = 0;
     enum wn_status rc = WN_OK;
 
     place_all(&p, links_at, links_n);
     for (size_t i = 0; i < p.n && rc == WN_OK; i++)
-        rc = add_slice(w, t, text, len, p.start[i], p.start[i] + WN_SLICE_BYTES,
-            &tokens, err);
+        rc = add_slice(w, t, text, len, p.place[i].at, &tokens, err);
     if (rc != WN_OK)
         return rc;
     w->tokens = (size_t)((double)tokens * (double)len / (double)w->bytes);
