@@ -17,7 +17,7 @@
 extern char **environ;
 
 static volatile bool stop;
-static unsigned post_us = 500;
+static unsigned post_us = 2000;
 
 static void
 on_term(int sig)
