@@ -426,27 +426,34 @@ tensors_of_another_shape_or_type_are_rejected(void **state)
     (void)state;
     make_dir(dir);
     copy_config(BERT, dir, NULL, NULL);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         static const char *const why[] = { "shape is not", "shape is not",
-            "not one of weights", "query.weight.scale': is missing",
-            "an I8 vector", "shape is not" };
+            "shape is not", "not one of weights",
+            "query.weight.scale': is missing", "an I8 vector",
+            "shape is not" };
 
         read_tensors(&tensors, BERT);
-        t = tensor(&tensors, i < 4 ? query : bias);
+        t = tensor(&tensors, i < 5 ? query : bias);
         switch (i) {
         case 0: /* as many numbers, other sides */
             t->shape[0] = 64;
             t->shape[1] = 16;
             break;
-        case 1: /* a vector */
+        case 1: /* half of each row; the numbers are all there */
+            t->shape[1] = 16;
+            t->n = 512;
+            tensors.list[tensors.n++] = (struct wn_tensor){ "rest", WN_F32, 1,
+                { 512 }, 512, t->data };
+            break;
+        case 2: /* a vector */
             t->rank = 1;
             t->shape[0] = 1024;
             break;
-        case 2:
+        case 3:
             t->dtype = WN_I32;
             break;
-        case 3:
         case 4:
+        case 5:
             t->dtype = WN_I8;
             break;
         default: /* a matrix of one row */

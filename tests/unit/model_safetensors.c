@@ -176,6 +176,8 @@ header_lengths_that_lie_are_rejected(void **state)
         const char *why;
     } rows[] = {
         { 0, "does not begin with '{'" },
+        { 3, "ends within its header" }, /* by one byte */
+        { 10, "ends within its header" }, /* the file's own size */
         { 100, "ends within its header" },
         { 100000000, "ends within its header" },
         { 100000001, "more than 100000000 bytes" },
