@@ -48,7 +48,7 @@ void wn_scorer_free(struct wn_scorer *s);
  * WN_STOP are ours (memory).
  * A score does not depend on what else is in the batch.
  */
-enum wn_status wn_scorer_run(struct wn_scorer *s, struct wn_item **items,
-    size_t n, struct wn_err *err);
+enum wn_status wn_scorer_run(
+    struct wn_scorer *s, struct wn_item **items, size_t n, struct wn_err *err);
 
 #endif
