@@ -585,12 +585,27 @@ wn_kafka_on_ack(struct wn_kafka *k, wn_kafka_acked *acked, void *arg)
     k->acked_arg = arg;
 }
 
+/* A partition that the producer has not heard of yet. */
+static void
+ask_for_partitions(struct wn_kafka *k, const char *topic)
+{
+    const struct rd_kafka_metadata *md;
+    rd_kafka_topic_t *t = rd_kafka_topic_new(k->producer, topic, NULL);
+
+    if (rd_kafka_metadata(k->producer, 0, t, &md, CALL_MS) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(md);
+    rd_kafka_topic_destroy(t);
+    rd_kafka_poll(k->producer, 100);
+}
+
 void
 wn_kafka_send(struct wn_kafka *k, const char *topic, int32_t part,
     struct wn_kafka_bytes key, struct wn_kafka_bytes value, int64_t time_ms,
     uint64_t serial)
 {
     rd_kafka_resp_err_t e;
+    int asked = 0;
 
     if (k->producer == NULL)
         producer_open(k);
@@ -602,9 +617,12 @@ wn_kafka_send(struct wn_kafka *k, const char *topic, int32_t part,
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
             RD_KAFKA_V_TIMESTAMP(time_ms),
             RD_KAFKA_V_OPAQUE((void *)(uintptr_t)serial), RD_KAFKA_V_END);
-        if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        if (e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && asked++ < 100)
+            ask_for_partitions(k, topic);
+        else if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             break;
-        rd_kafka_poll(k->producer, 100);
+        else
+            rd_kafka_poll(k->producer, 100);
     }
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         die("produce", rd_kafka_err2str(e));
