@@ -6,4 +6,4 @@ rig="${BUILD:-build}/tests/rig/rig --worker ${BUILD:-build}/tests/rig/worker --s
 $rig --posts 3000 --plant verdict
 $rig --posts 3000 --plant audit
 $rig --posts 3000 --plant chain
-exec $rig --posts 6000 --kills 6 --freezes 12 --plant fence
+exec $rig --posts 12000 --freezes 15 --plant fence

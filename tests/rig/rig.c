@@ -111,6 +111,9 @@ worker_start(struct rig *rig, int i)
             "--output.dead_topic=dead", "--ingest.topic=" TOPIC, "--output.verdicts_topic=" OUTPUT,
             "--kafka.group.id=rig", "--kafka.session.timeout.ms=2000",
             "--kafka.heartbeat.interval.ms=500", "--score.threads=1",
+            /* finished work waits in hand: a thawed worker tries to commit
+             * what is no longer its own, and the fence is asked */
+            "--store.batch-age-ms=400",
             (char *)NULL);
         _exit(127);
     }

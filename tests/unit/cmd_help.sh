@@ -27,7 +27,7 @@ for sub in run score migrate status review policy train eval; do
 done
 status 0 run --help; says 'ingest.source'; says 'http.listen'; says '--print-flow'
 status 0 migrate --help; says 'database.url'
-status 0 help options; says 'store.batch_rows'
+status 0 help options; says 'store.batch-rows'
 status 0 help options --markdown; says 'store.batch_rows'
 status 0 --version; says 'winnow '
 status 0 run --print-flow; says 'verdict'
