@@ -84,6 +84,11 @@ tell_health(struct wn_ksource *s)
         if (n++ == 0)
             snprintf(cause, sizeof(cause), "%s", s->parts[i].why);
     }
+    if (n == 0 && s->claim_why[0] != '\0') {
+        n = 1;
+        snprintf(cause, sizeof(cause), "partitions are not claimed yet: %s",
+            s->claim_why);
+    }
     if (n > 1)
         snprintf(cause + strlen(cause), sizeof(cause) - strlen(cause),
             " (and %zu more)", n - 1);
@@ -374,11 +379,11 @@ wn_kassign_step(struct wn_ksource *s, struct wn_err *err)
         again = rc == WN_RETRY;
     }
     s->claiming = false;
-    if (again) {
-        wn_log(WN_LOG_DEBUG, "kafka.claim_again", "partition=%d",
-            (int)s->given->elems[s->given_at - 1].partition);
+    if (again)
         go_through_again(s, AGAIN_US);
-    }
+    snprintf(s->claim_why, sizeof(s->claim_why), "%.255s",
+        again ? err->text : "");
+    tell_health(s);
     /* What could be claimed need not wait for the rest. */
     return s->unassigned ? assign(s, err) : WN_OK;
 }
@@ -418,6 +423,7 @@ let_given_go(struct wn_ksource *s, bool lost)
         rd_kafka_topic_partition_list_destroy(s->given);
     s->given = NULL;
     s->claiming = false;
+    s->claim_why[0] = '\0';
 }
 
 void

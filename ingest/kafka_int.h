@@ -90,6 +90,7 @@ struct wn_ksource {
     int given_at;
     bool claiming, unassigned; /* claimed ones are not handed to Kafka yet */
     int64_t wait_us;
+    char claim_why[256]; /* what keeps one from being claimed; "": nothing */
 
     bool answered;    /* the group has answered since we opened      */
     char cause[320];  /* of "kafka" in health; "" where all is well  */

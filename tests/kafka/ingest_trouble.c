@@ -227,7 +227,7 @@ through_refused_writes(const char *make, const char *mend, const char *cause)
         300);
     svc_end(&s);
     svc_begin(&s, &b, NULL);
-    wait_cause(&s, "\"database\":{\"ok\":false");
+    wait_cause(&s, cause);
     wn_pg_exec(b.k.pg, b.k.db, mend);
     wait_verdicts(&b, 600);
     assert_whole(&b, 600);
@@ -456,7 +456,10 @@ ninety_days_on_the_partitions_are_there(void **state)
     int64_t at;
     char sql[256], day[WN_TIME_TEXT];
 
-    bench_open(&b, 1);
+    bench_open(&b, 0);
+    b.parts = 1;
+    wn_kafka_create_topic_with(kafka, b.topic, 1,
+        "message.timestamp.after.max.ms=9223372036854775807");
     svc_begin(&s, &b, NULL);
     wait_ready(&s);
     wn_clock_shift_us(90 * INT64_C(86400000000));
