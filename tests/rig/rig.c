@@ -569,7 +569,7 @@ options(struct rig *rig, int argc, char **argv)
         { "pg-kills", 1, NULL, 'g' }, { "workers", 1, NULL, 'w' },
         { "parts", 1, NULL, 'p' }, { "seed", 1, NULL, 's' },
         { "worker", 1, NULL, 'x' }, { "plant", 1, NULL, 't' },
-        { NULL, 0, NULL, 0 } };
+        { "metrics", 0, NULL, 'm' }, { NULL, 0, NULL, 0 } };
     int c;
 
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
