@@ -104,6 +104,16 @@ test: deps
 test-all: $(BUILD)/winnow $(KAFKA_LIBS) $(foreach k,unit golden db kafka,$(call test_bins,$(k)))
 	@$(RUN_TESTS) $(foreach k,unit golden db kafka,$(call test_bins,$(k)) $(sort $(wildcard tests/$(k)/*.sh)))
 
+# Trains what is shipped: about 15 minutes on two cores. BASE is the folder of all-MiniLM-L6-v2 (config.json,
+# model.safetensors, vocab.txt).
+BASE ?= build/all-MiniLM-L6-v2
+.PHONY: weights
+weights: $(BUILD)/winnow
+	@test -f $(DATA)/text/train.jsonl.gz || { echo "weights: skipped: $(DATA)/text is not there (DATA= names the data)"; exit 0; }; \
+	test -f $(BASE)/model.safetensors || { echo "weights: $(BASE) is not the folder of all-MiniLM-L6-v2; BASE= names it"; exit 1; }; \
+	$(BUILD)/winnow train --heads-only --data $(DATA)/text --base $(BASE) --out model/weights/winnow \
+	    --cache build/weights-features.bin --test $(DATA)/text/test.jsonl.gz --about model/weights/about.md
+
 # --- checks of the tree ---
 .PHONY: layers headers symbols docs format
 layers:
