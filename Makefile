@@ -109,10 +109,10 @@ test-all: $(BUILD)/winnow $(KAFKA_LIBS) $(foreach k,unit golden db kafka,$(call 
 BASE ?= build/all-MiniLM-L6-v2
 .PHONY: weights
 weights: $(BUILD)/winnow
-	@test -f $(DATA)/text/train.jsonl.gz || { echo "weights: skipped: $(DATA)/text is not there (DATA= names the data)"; exit 0; }; \
+	@test -f $(DATA)/data/text/train.jsonl.gz || { echo "weights: skipped: $(DATA)/data/text is not there (DATA= names the data)"; exit 0; }; \
 	test -f $(BASE)/model.safetensors || { echo "weights: $(BASE) is not the folder of all-MiniLM-L6-v2; BASE= names it"; exit 1; }; \
-	$(BUILD)/winnow train --heads-only --data $(DATA)/text --base $(BASE) --out model/weights/winnow \
-	    --cache build/weights-features.bin --test $(DATA)/text/test.jsonl.gz --about model/weights/about.md
+	$(BUILD)/winnow train --heads-only --data $(DATA)/data/text --base $(BASE) --out model/weights/winnow \
+	    --cache build/weights-features.bin --test $(DATA)/data/text/test.jsonl.gz --about model/weights/about.md
 
 # --- checks of the tree ---
 .PHONY: layers headers symbols docs format
