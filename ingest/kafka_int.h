@@ -96,6 +96,7 @@ struct wn_ksource {
     char cause[320];  /* of "kafka" in health; "" where all is well  */
     char missing[160]; /* the topic cannot be read: why; "" if it can */
     int64_t checked_us, mirrored_us;
+    struct wn_ksource *left_behind; /* the next one: see kafka_close() */
 };
 
 /* --- kafka_assign.c: the group gives and takes partitions --- */

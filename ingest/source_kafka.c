@@ -439,6 +439,10 @@ leave_group(struct wn_ksource *s)
     rd_kafka_queue_destroy(queue);
 }
 
+/* Sources whose client did not end in time: its threads may still read their
+ * signs. Kept where leak checkers find them. */
+static _Atomic(struct wn_ksource *) left_behind;
+
 static void
 kafka_close(struct wn_source *source)
 {
@@ -456,7 +460,9 @@ kafka_close(struct wn_source *source)
     s->parts_n = 0;
     rd_kafka_mem_free(NULL, s->cluster);
     if (gone)
-        free(s); /* else librdkafka's threads may still read its signs */
+        free(s);
+    else
+        s->left_behind = atomic_exchange(&left_behind, s);
 }
 
 static const struct wn_source_ops ops = {
