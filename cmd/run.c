@@ -33,7 +33,7 @@ static const char usage[] =
     "  --no-progress never\n"
     "  --print-flow  the states of one post and every move between them\n";
 
-static volatile bool stop;
+static atomic_bool stop;
 
 static void
 on_stop(int sig)

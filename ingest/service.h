@@ -10,6 +10,8 @@
 #ifndef WN_INGEST_SERVICE_H
 #define WN_INGEST_SERVICE_H
 
+#include <stdatomic.h>
+
 #include "classifier/classifier.h"
 #include "core/health.h"
 #include "core/options.h"
@@ -25,7 +27,7 @@ struct wn_service_conf {
         struct wn_item **items, size_t n, struct wn_err *err);
     const struct wn_policy *policy;
     struct wn_health *health;
-    const volatile bool *stop; /* SIGTERM sets it; a second one exits */
+    const atomic_bool *stop; /* SIGTERM sets it; a second one exits */
     /* Called about every 200 ms on the calling thread with totals so far:
      * progress lines. May be NULL. */
     void (*progress)(void *arg, uint64_t committed, int64_t lag);

@@ -61,8 +61,8 @@ struct wn_svc {
     enum wn_format format;
     size_t post_bytes_max, bytes_max;
 
-    volatile bool stopping;  /* no more records; what is done is committed */
-    volatile bool hard_stop; /* no more waiting for servers                */
+    atomic_bool stopping;   /* no more records; what is done is committed */
+    atomic_bool hard_stop;  /* no more waiting for servers                */
     atomic_bool ended;       /* the source has ended and all is committed  */
     atomic_bool drain_done;  /* the writer has ended: sources may close    */
     atomic_bool relay_on;    /* the relay runs: see wn_relay_thread()       */

@@ -9,6 +9,7 @@
 #ifndef WN_INGEST_SOURCE_H
 #define WN_INGEST_SOURCE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/health.h"
@@ -37,7 +38,7 @@ struct wn_source_conf {
     struct wn_store *store; /* of the poll thread, for claims; may be NULL
                                for `winnow score` style reading: no cursor */
     struct wn_source_events events;
-    const volatile bool *stop;
+    const atomic_bool *stop;
 };
 
 struct wn_source_ops {

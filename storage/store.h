@@ -15,6 +15,7 @@
 #ifndef WN_STORAGE_STORE_H
 #define WN_STORAGE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,9 +32,9 @@ struct wn_store_conf {
     bool want_verdicts;     /* outbox rows for verdicts                     */
     bool want_dead;         /* outbox rows for dead letters                 */
     int timeout_ms;         /* of any one wait for the server; 0: 10,000    */
-    /* Set by a signal handler or another thread: waits end early with
-     * WN_RETRY once it is true. May be NULL. */
-    const volatile bool *stop;
+    /* Set by another thread or by a signal handler (C11 lets it set what is
+     * lock-free): waits end early with WN_RETRY once true. May be NULL. */
+    const atomic_bool *stop;
 };
 
 /*

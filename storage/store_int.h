@@ -32,7 +32,7 @@ struct wn_store {
     int64_t retention_us;
     bool want_verdicts, want_dead, own_schema_check;
     int timeout_ms;
-    const volatile bool *stop;
+    const atomic_bool *stop;
     char sqlstate[6]; /* of the last failure; "" for a lost connection */
     int months[WN_MONTHS_MAX]; /* years * 12 + month - 1 */
     size_t months_n;

@@ -8,7 +8,7 @@
 
 #include "tests/db/storage_kit.h"
 
-static volatile bool stop;
+static atomic_bool stop;
 
 struct rig {
     struct kit kit;

@@ -535,7 +535,7 @@ static void
 store_waits_end_at_the_deadline_and_at_the_stop_flag(void **state)
 {
     struct kit k;
-    volatile bool stop = false;
+    atomic_bool stop = false;
     struct wn_store_conf conf = { .instance = "w",
         .retention_days = 2,
         .timeout_ms = 1500,

@@ -33,7 +33,7 @@ struct svc {
     struct wn_options *options;
     struct wn_health *health;
     struct wn_policy *policy;
-    volatile bool stop;
+    atomic_bool stop;
     enum wn_status rc;
     struct wn_err err;
     atomic_llong lag;

@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-static volatile bool stop;
+static atomic_bool stop;
 static unsigned post_us = 2000;
 
 static void

@@ -8,7 +8,7 @@
 
 #include "tests/lib/test.h"
 
-static volatile bool stop;
+static atomic_bool stop;
 static int files_made;
 
 struct rig {
