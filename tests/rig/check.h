@@ -6,6 +6,7 @@
 #ifndef WN_TESTS_RIG_CHECK_H
 #define WN_TESTS_RIG_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,7 +41,8 @@ struct findings {
     int64_t behind;           /* partitions whose cursor is not at the end */
     int64_t outputs_missing;  /* verdict ids that never reached the topic */
     int64_t outputs_foreign;  /* ids on the topic that no verdict has     */
-    int64_t outputs_again;    /* messages beyond one an id (allowed)      */
+    int64_t outputs_again;    /* messages beyond one an id: a death may
+                                 repeat the chunk after the watermark     */
 };
 
 /* Ids found on the output topic, 16 bytes each, in any order. */
@@ -58,7 +60,8 @@ void ids_free(struct ids *ids);
 void check(PGconn *db, const char *topic, const struct ledger *l,
     const int64_t *ends, size_t parts, struct ids *ids, struct findings *ret);
 
-/* Prints a line each; returns how many of them must not be. */
-int64_t check_print(const struct findings *f);
+/* Prints a line each; returns how many of them must not be. deaths: whether
+ * workers or servers died, so that an output may be repeated. */
+int64_t check_print(const struct findings *f, bool deaths);
 
 #endif

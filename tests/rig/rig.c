@@ -13,6 +13,7 @@
  * then the rig succeeds only when the checker reports it. --metrics compares the
  * counters of workers that serve them (--worker build/winnow) with the tables;
  * that needs a run without faults, since counters die with their process.
+ * Without faults each verdict id must be on the output topic exactly once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -91,14 +92,13 @@ static void
 worker_start(struct rig *rig, int i)
 {
     struct worker *w = &rig->workers[i];
-    char kafka[256], url[512], http[64];
+    char kafka[256], url[512];
     pid_t pid;
 
     snprintf(w->log, sizeof(w->log), "%s/worker-%d.log", rig->dir, i);
     snprintf(kafka, sizeof(kafka), "--kafka.bootstrap.servers=%s",
         wn_kafka_bootstrap(rig->kafka));
     snprintf(url, sizeof(url), "--database.url=%s", rig->conninfo);
-    snprintf(http, sizeof(http), "--http.listen=127.0.0.1:%d", 19464 + i);
     pid = fork();
     if (pid < 0)
         die("fork: %s", strerror(errno));
@@ -107,8 +107,9 @@ worker_start(struct rig *rig, int i)
 
         dup2(fd, 1);
         dup2(fd, 2);
-        execl(rig->worker_path, "winnow", "run", kafka, url, http,
-            "--output.dead_topic=dead", "--ingest.topic=" TOPIC, "--output.verdicts_topic=" OUTPUT,
+        execl(rig->worker_path, "winnow", "run", kafka, url,
+            "--http.listen=127.0.0.1:0", "--output.dead_topic=dead",
+            "--ingest.topic=" TOPIC, "--output.verdicts_topic=" OUTPUT,
             "--kafka.group.id=rig", "--kafka.session.timeout.ms=2000",
             "--kafka.heartbeat.interval.ms=500", "--score.threads=1",
             /* finished work waits in hand: a thawed worker tries to commit
@@ -414,6 +415,29 @@ count_in_logs(struct rig *rig, const char *what)
     return n;
 }
 
+/* Where a worker serves /metrics: its log says so at every start. */
+static int
+http_port(const char *log)
+{
+    static const char event[] = " http.listen ", member[] = " port=";
+    char line[4096];
+    const char *at;
+    FILE *f = fopen(log, "r");
+    int port = 0;
+
+    if (f == NULL)
+        die("%s: %s", log, strerror(errno));
+    while (fgets(line, sizeof(line), f) != NULL) {
+        at = strstr(line, event) != NULL ? strstr(line, member) : NULL;
+        if (at != NULL)
+            port = atoi(at + sizeof(member) - 1);
+    }
+    fclose(f);
+    if (port == 0)
+        die("no http.listen in %s", log);
+    return port;
+}
+
 /* A value of /metrics, summed over the workers. */
 static double
 scrape(struct rig *rig, const char *series)
@@ -425,7 +449,7 @@ scrape(struct rig *rig, const char *series)
         FILE *p;
 
         snprintf(cmd, sizeof(cmd), "curl -fsS http://127.0.0.1:%d/metrics",
-            19464 + i);
+            http_port(rig->workers[i].log));
         p = popen(cmd, "r");
         if (p == NULL)
             die("curl: %s", strerror(errno));
@@ -519,7 +543,8 @@ check_all(struct rig *rig, const int64_t *ends)
     progress(rig); /* connects again after the last database kill */
     check(rig->db, TOPIC, &rig->ledger, ends, (size_t)rig->parts, &ids, &f);
     printf("findings\n");
-    bad = check_print(&f);
+    bad = check_print(&f,
+        rig->done_kills + rig->done_freezes + rig->done_pg_kills > 0);
     ids_free(&ids);
     return bad;
 }
