@@ -136,7 +136,7 @@ docs: $(BUILD)/winnow
 	@cp $(BUILD)/OPTIONS.md deploy/OPTIONS.md
 
 format:
-	clang-format -i $(foreach f,$(FOLDERS) cmd,$(wildcard $(f)/*.c $(f)/*.h))
+	@clang-format -i $$(git ls-files "*.c" "*.h")
 
 # make fuzz F=ingest_parse [FUZZ_SECONDS=60]: tests/fuzz/<folder>_<subject>.c with libFuzzer
 # (archives: only what the target reaches is linked)

@@ -106,8 +106,8 @@ normalise(struct wn_text *t, struct wn_err *err)
     rc = grow(&t->tmp, &t->tmp_cap, t->u16_len + t->u16_len / 4 + 64, err);
     for (int tries = 0; rc == WN_OK && tries < 2; tries++) {
         ec = U_ZERO_ERROR;
-        got = unorm2_normalize(
-            nfkc, t->u16, n, t->tmp, (int32_t)t->tmp_cap, &ec);
+        got =
+            unorm2_normalize(nfkc, t->u16, n, t->tmp, (int32_t)t->tmp_cap, &ec);
         if (U_SUCCESS(ec)) {
             swap(t, (size_t)got);
             return WN_OK;

@@ -29,7 +29,7 @@ static bool
 ascii_alnum(UChar32 c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-        (c >= 'A' && c <= 'Z');
+           (c >= 'A' && c <= 'Z');
 }
 
 static bool
@@ -81,7 +81,7 @@ labels_end(const struct emitter *e, size_t i, bool lower, bool dotted)
     size_t end = i, letters = 0;
 
     while (end < e->n && end - i < 254 &&
-        (ascii_alnum(e->s[end]) || e->s[end] == '-' || e->s[end] == '.')) {
+           (ascii_alnum(e->s[end]) || e->s[end] == '-' || e->s[end] == '.')) {
         if (e->s[end] == '.' && (end == i || e->s[end - 1] == '.'))
             break;
         end++;
@@ -89,7 +89,7 @@ labels_end(const struct emitter *e, size_t i, bool lower, bool dotted)
     while (end > i && !ascii_alnum(e->s[end - 1]))
         end--;
     while (end - letters > i && e->s[end - letters - 1] > '9' &&
-        (!lower || e->s[end - letters - 1] >= 'a'))
+           (!lower || e->s[end - letters - 1] >= 'a'))
         letters++;
     if (letters < 2 || (dotted && end - letters <= i + 1))
         return i;
@@ -139,8 +139,8 @@ static void
 write_char(struct emitter *e, UChar32 c)
 {
     if (c >= 0x80) {
-        e->marks = !wn_text_is_plain(c) && wn_text_is_mark(c) ? e->marks + 1
-                                                              : 0;
+        e->marks =
+            !wn_text_is_plain(c) && wn_text_is_mark(c) ? e->marks + 1 : 0;
         if (e->marks > WN_TEXT_MARKS_MAX)
             return;
         U8_APPEND_UNSAFE((uint8_t *)e->t->data, e->t->len, c);
@@ -287,8 +287,7 @@ chars_per_word(UChar32 c)
 {
     if (c < 0xE00)
         return 0;
-    if (c < 0xF00 || (c >= 0x1000 && c < 0x10A0) ||
-        (c >= 0x1780 && c < 0x1800))
+    if (c < 0xF00 || (c >= 0x1000 && c < 0x10A0) || (c >= 0x1780 && c < 0x1800))
         return 4;
     if ((c >= 0x3041 && c < 0x3100) || (c >= 0x3400 && c < 0xA000) ||
         (c >= 0xF900 && c < 0xFB00) || (c >= 0x20000 && c < 0x32000))

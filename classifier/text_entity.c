@@ -70,9 +70,9 @@ numeric(const char *s, bool *bad)
         return -1;
     for (; *s != '\0'; s++) {
         int d = *s >= '0' && *s <= '9' ? *s - '0'
-            : hex && (*s | 32) >= 'a' && (*s | 32) <= 'f'
-            ? (*s | 32) - 'a' + 10
-            : -1;
+                : hex && (*s | 32) >= 'a' && (*s | 32) <= 'f'
+                    ? (*s | 32) - 'a' + 10
+                    : -1;
 
         if (d < 0)
             return -1;

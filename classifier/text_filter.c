@@ -34,8 +34,8 @@ bool
 wn_text_is_mark(UChar32 c)
 {
     return c >= 0x300 &&
-        ((U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0 ||
-            u_getCombiningClass(c) != 0);
+           ((U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0 ||
+               u_getCombiningClass(c) != 0);
 }
 
 static UScriptCode
@@ -83,7 +83,7 @@ static bool
 script_unspaced(UScriptCode s)
 {
     return s == USCRIPT_THAI || s == USCRIPT_LAO || s == USCRIPT_KHMER ||
-        s == USCRIPT_MYANMAR;
+           s == USCRIPT_MYANMAR;
 }
 
 static bool
@@ -96,7 +96,7 @@ static bool
 is_selector(UChar32 c)
 {
     return (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF) ||
-        (c >= 0x180B && c <= 0x180D) || c == 0x180F;
+           (c >= 0x180B && c <= 0x180D) || c == 0x180F;
 }
 
 static bool
@@ -161,8 +161,8 @@ drop(struct wn_text_filter *f, UChar32 c)
     else if (c == 0x200C || c == 0x200D)
         f->zero_width += !forgive_joiner(f);
     else if (c == 0x200B)
-        f->zero_width += f->last == WN_LAST_OTHER ||
-            !script_unspaced(script_of(f->prev));
+        f->zero_width +=
+            f->last == WN_LAST_OTHER || !script_unspaced(script_of(f->prev));
     else if (c == 0xFEFF)
         f->zero_width += f->prev >= 0 || f->last != WN_LAST_KEPT;
     else if (c == 0x180E)
@@ -184,7 +184,7 @@ is_invisible(UChar32 c)
     if (c < 0xA0)
         return (c < 0x20 || c >= 0x7F) && !is_space_control(c);
     return (c >= 0xFFF9 && c <= 0xFFFB) ||
-        u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
+           u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
 }
 
 static bool

@@ -10,12 +10,12 @@
 
 /* What text_filter.c remembers while code points pass. */
 struct wn_text_filter {
-    UChar32 prev;      /* last one kept, -1 at the start              */
+    UChar32 prev; /* last one kept, -1 at the start              */
     enum { WN_LAST_KEPT, WN_LAST_SELECTOR, WN_LAST_OTHER } last;
-    bool in_flag;      /* inside the tags of a flag                   */
-    bool rtl;          /* a right-to-left letter was seen             */
-    size_t soft_bidi;  /* counted only if there was none              */
-    size_t marks;      /* combining marks in a row                    */
+    bool in_flag;     /* inside the tags of a flag                   */
+    bool rtl;         /* a right-to-left letter was seen             */
+    size_t soft_bidi; /* counted only if there was none              */
+    size_t marks;     /* combining marks in a row                    */
     size_t zero_width, bidi, tags;
 };
 void wn_text_filter_init(struct wn_text_filter *f);
@@ -29,7 +29,7 @@ static inline bool
 wn_text_is_plain(UChar32 c)
 {
     return (c >= 0xC0 && c < 0x300) || (c >= 0x370 && c < 0x483) ||
-        (c >= 0x3400 && c < 0xA000);
+           (c >= 0x3400 && c < 0xA000);
 }
 /* A combining mark, or anything that normalisation reorders. */
 bool wn_text_is_mark(UChar32 c);
@@ -37,8 +37,7 @@ bool wn_text_is_mark(UChar32 c);
 /* text_entity.c: the code point of "&name;" or "&#n;" that ends at the
  * semicolon s[len - 1], with *start where its & is; -1 where there is none.
  * Looks at no more than 16 units. *bad: names no character. */
-UChar32 wn_text_entity(
-    const UChar *s, size_t len, size_t *start, bool *bad);
+UChar32 wn_text_entity(const UChar *s, size_t len, size_t *start, bool *bad);
 
 /* text_emit.c: steps 5 to 7, from t->u16 to t->data, and the counts of
  * characters and words. */

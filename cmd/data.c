@@ -32,8 +32,8 @@ wn_data_release(struct wn_data *d)
 }
 
 static enum wn_status
-find_source(struct wn_data *d, const char *name, uint16_t *ret,
-    struct wn_err *err)
+find_source(
+    struct wn_data *d, const char *name, uint16_t *ret, struct wn_err *err)
 {
     for (size_t i = 0; i < d->sources_n; i++)
         if (strcmp(d->sources[i], name) == 0) {
@@ -41,11 +41,10 @@ find_source(struct wn_data *d, const char *name, uint16_t *ret,
             return WN_OK;
         }
     if (d->sources_n == WN_DATA_SOURCES_MAX)
-        return wn_fail(err, WN_REJECT, "more than %d sources",
-            WN_DATA_SOURCES_MAX);
+        return wn_fail(
+            err, WN_REJECT, "more than %d sources", WN_DATA_SOURCES_MAX);
     *ret = (uint16_t)d->sources_n;
-    d->sources[d->sources_n] =
-        wn_arena_strndup(&d->arena, name, strlen(name));
+    d->sources[d->sources_n] = wn_arena_strndup(&d->arena, name, strlen(name));
     if (d->sources[d->sources_n] == NULL)
         return wn_fail(err, WN_STOP, "out of memory");
     d->sources_n++;
@@ -53,8 +52,7 @@ find_source(struct wn_data *d, const char *name, uint16_t *ret,
 }
 
 static enum wn_status
-copy(struct wn_data *d, const json_t *v, struct wn_str *ret,
-    struct wn_err *err)
+copy(struct wn_data *d, const json_t *v, struct wn_str *ret, struct wn_err *err)
 {
     ret->len = json_string_length(v);
     ret->p = wn_arena_strndup(&d->arena, json_string_value(v), ret->len);
@@ -128,8 +126,8 @@ read_line(struct wn_data *d, const struct wn_buf *line, struct wn_err *err)
         return WN_OK;
     o = json_loadb(line->data, line->len, JSON_ALLOW_NUL, &why);
     if (!json_is_object(o))
-        rc = wn_fail(err, WN_REJECT, "%s",
-            o == NULL ? why.text : "not a JSON object");
+        rc = wn_fail(
+            err, WN_REJECT, "%s", o == NULL ? why.text : "not a JSON object");
     else
         rc = read_row(d, o, err);
     json_decref(o);
@@ -171,8 +169,8 @@ wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
     while (rc == WN_OK && next_line(f, &line)) {
         number++;
         if (line.failed)
-            rc = wn_fail(err, WN_REJECT, "longer than %u bytes",
-                LINE_BYTES_MAX);
+            rc =
+                wn_fail(err, WN_REJECT, "longer than %u bytes", LINE_BYTES_MAX);
         else
             rc = read_line(d, &line, err);
         if (rc != WN_OK)
@@ -180,8 +178,8 @@ wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
     }
     (void)gzerror(f, &gz);
     if (rc == WN_OK && gz != Z_OK && gz != Z_STREAM_END)
-        rc = wn_fail(err, WN_REJECT, "%s: after line %zu: broken file", path,
-            number);
+        rc = wn_fail(
+            err, WN_REJECT, "%s: after line %zu: broken file", path, number);
     gzclose_r(f);
     wn_buf_release(&line);
     return rc;

@@ -16,7 +16,8 @@ static const char usage[] =
     "       winnow policy show [--policy.file=FILE]\n"
     "\n"
     "check  parses FILE, checks the type of every rule against the signals\n"
-    "       catalogue, and prints OK with the table of its rules; or the place\n"
+    "       catalogue, and prints OK with the table of its rules; or the "
+    "place\n"
     "       and cause of the first error, with exit status 78\n"
     "show   does the same for the policy that `winnow run` would use\n";
 

@@ -28,18 +28,22 @@ static const char usage[] =
     "        or closed, or (with --revision, the number that list shows) when\n"
     "        the post has changed since it was listed\n"
     "import  past decisions, one JSON object a line (- for standard input):\n"
-    "          {\"ref\":\"log-17\",       yours; the same ref is imported once\n"
+    "          {\"ref\":\"log-17\",       yours; the same ref is imported "
+    "once\n"
     "           \"post_id\":\"p1\", \"author_id\":\"a1\", \"text\":\"...\",\n"
     "           \"labels\":{\"spam\":true,\"scam\":false},   heads not named: "
     "not judged\n"
-    "           \"action\":\"remove\",     allow, label, limit, review, remove\n"
+    "           \"action\":\"remove\",     allow, label, limit, review, "
+    "remove\n"
     "           \"at\":\"2026-10-01T12:00:00Z\",\n"
-    "           \"reason\":\"...\", \"staff\":\"ID\"}   optional; --staff is used "
+    "           \"reason\":\"...\", \"staff\":\"ID\"}   optional; --staff is "
+    "used "
     "where absent\n"
     "        A bad line is named with its number and left out; the others are\n"
     "        imported, and the exit status is 1.\n"
     "\n"
-    "ACTION is allow, label, limit, review or remove; HEAD is spam, scam, bait\n"
+    "ACTION is allow, label, limit, review or remove; HEAD is spam, scam, "
+    "bait\n"
     "or ai_text; ID names the person who decides (it is kept in the audit "
     "trail).\n";
 
@@ -81,9 +85,10 @@ print_item(const struct wn_review_item *it)
 
     wn_time_format(it->created_us, at);
     wn_buf_init(&out, 1u << 16);
-    wn_buf_printf(&out, "%lld  %-7s  %s  priority %.2f  %.19sZ  revision %lld  ",
-        (long long)it->id, it->state, wn_action_names[it->action],
-        it->priority, at, (long long)it->version);
+    wn_buf_printf(&out,
+        "%lld  %-7s  %s  priority %.2f  %.19sZ  revision %lld  ",
+        (long long)it->id, it->state, wn_action_names[it->action], it->priority,
+        at, (long long)it->version);
     wn_cmd_plain(&out, it->post_id, 60);
     wn_buf_str(&out, "\n    \"");
     wn_cmd_plain(&out, it->text, 100);
@@ -117,11 +122,11 @@ print_item_json(const struct wn_review_item *it)
                 "category", json_of(it->reasons[i].category), "reason",
                 json_of(it->reasons[i].text)));
     o = json_pack("{s:I,s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:s,s:s,s:o}", "item",
-        (json_int_t)it->id, "state", it->state, "post_id",
-        json_of(it->post_id), "author_id", json_of(it->author_id), "text",
-        json_of(it->text), "action", wn_action_names[it->action], "priority",
-        it->priority, "revision", (json_int_t)it->version, "made", made, "at",
-        at, "reasons", reasons);
+        (json_int_t)it->id, "state", it->state, "post_id", json_of(it->post_id),
+        "author_id", json_of(it->author_id), "text", json_of(it->text),
+        "action", wn_action_names[it->action], "priority", it->priority,
+        "revision", (json_int_t)it->version, "made", made, "at", at, "reasons",
+        reasons);
     if (o != NULL) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');
@@ -226,8 +231,8 @@ decide(const struct wn_options *o, const struct wn_decision *d)
     if (st == NULL)
         return 1;
     if (wn_review_decide(st, d, &id, &err) != WN_OK)
-        rc = wn_cmd_fail(1, "review", "item %lld: %s", (long long)d->item,
-            err.text);
+        rc = wn_cmd_fail(
+            1, "review", "item %lld: %s", (long long)d->item, err.text);
     else
         printf("item %lld: decision %lld, %s\n", (long long)d->item,
             (long long)id, wn_action_names[d->action]);
@@ -256,8 +261,8 @@ cmd_decide(const struct wn_options *o, int argc, char **argv)
     if (argc != 2 || !parse_number(argv[1], INT64_MAX, &d.item))
         return wn_cmd_usage("review", "decide takes the number of one item");
     if (!wn_review_action(action, &d.action))
-        return wn_cmd_usage("review",
-            "--action must be allow, label, limit, review or remove");
+        return wn_cmd_usage(
+            "review", "--action must be allow, label, limit, review or remove");
     if (d.staff_id == NULL || d.staff_id[0] == '\0')
         return wn_cmd_usage("review", "--staff must say who decides");
     if (revision != NULL && !parse_number(revision, INT64_MAX, &d.version))
@@ -308,8 +313,7 @@ int
 wn_cmd_review(int argc, char **argv)
 {
     static const char *const own[] = { "--state=", "--max=", "--jsonl",
-        "--action=", "--staff=", "--label=", "--reason=", "--revision=",
-        NULL };
+        "--action=", "--staff=", "--label=", "--reason=", "--revision=", NULL };
     static const char *const prefixes[] = { "database.", NULL };
     struct wn_options *o;
     int rc;

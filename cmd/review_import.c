@@ -52,13 +52,12 @@ need(const json_t *o, const char *name, size_t max, const char **why)
 {
     const json_t *v = json_object_get(o, name);
 
-    if (*why == NULL &&
-        (!json_is_string(v) || json_string_length(v) == 0 ||
-            json_string_length(v) > max)) {
+    if (*why == NULL && (!json_is_string(v) || json_string_length(v) == 0 ||
+                            json_string_length(v) > max)) {
         static char text[96];
 
-        snprintf(text, sizeof(text), "\"%s\" must be a string of 1 to %zu bytes",
-            name, max);
+        snprintf(text, sizeof(text),
+            "\"%s\" must be a string of 1 to %zu bytes", name, max);
         *why = text;
     }
     return *why == NULL ? json_string_value(v) : NULL;
@@ -69,9 +68,8 @@ optional(const json_t *o, const char *name, const char *fallback)
 {
     const json_t *v = json_object_get(o, name);
 
-    return json_is_string(v) && json_string_length(v) > 0
-        ? json_string_value(v)
-        : fallback;
+    return json_is_string(v) && json_string_length(v) > 0 ? json_string_value(v)
+                                                          : fallback;
 }
 
 static const char *
@@ -100,8 +98,7 @@ read_labels(const json_t *o, enum wn_label labels[WN_HEADS])
 
 /* NULL, or what is wrong with the object. Strings of ret lie in `o`. */
 static const char *
-read_object(
-    const json_t *o, const char *staff, struct wn_imported *ret)
+read_object(const json_t *o, const char *staff, struct wn_imported *ret)
 {
     const json_t *at = json_object_get(o, "at");
     const char *why = NULL;
@@ -121,9 +118,8 @@ read_object(
         return "\"staff\" is absent and --staff was not given";
     if (!wn_review_action(optional(o, "action", NULL), &ret->action))
         return "\"action\" must be allow, label, limit, review or remove";
-    if (!json_is_string(at) ||
-        !wn_time_parse(
-            json_string_value(at), json_string_length(at), &ret->at_us))
+    if (!json_is_string(at) || !wn_time_parse(json_string_value(at),
+                                   json_string_length(at), &ret->at_us))
         return "\"at\" must be an RFC 3339 time";
     return read_labels(o, ret->labels);
 }
@@ -216,8 +212,8 @@ read_lines(struct import *im, int fd)
     do {
         n = read_some(im, &lines, fd);
         while (on && n >= 0 &&
-            (wn_lines_next(&lines, &line) ||
-                (n == 0 && wn_lines_last(&lines, &line))))
+               (wn_lines_next(&lines, &line) ||
+                   (n == 0 && wn_lines_last(&lines, &line))))
             on = import_line(im, &line);
     } while (on && n > 0);
     wn_lines_release(&lines);
@@ -240,8 +236,7 @@ import_lines(struct import *im, int fd)
 }
 
 int
-wn_review_import_file(
-    struct wn_store *st, const char *path, const char *staff)
+wn_review_import_file(struct wn_store *st, const char *path, const char *staff)
 {
     struct import im = { .st = st, .path = path, .staff = staff };
     bool standard = strcmp(path, "-") == 0;

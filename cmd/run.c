@@ -85,9 +85,8 @@ static void
 print_progress(struct progress *p, int64_t now, int64_t lag)
 {
     double window = (double)(now - p->printed_us) / 1e6;
-    double rate = window > 0
-        ? (double)(p->committed - p->last_committed) / window
-        : 0;
+    double rate =
+        window > 0 ? (double)(p->committed - p->last_committed) / window : 0;
 
     fprintf(stderr, "%s%llu posts done, %.0f posts/s",
         p->terminal ? "\r\033[K" : "", (unsigned long long)p->committed, rate);
@@ -109,8 +108,7 @@ on_progress(void *arg, uint64_t committed, int64_t lag)
     int64_t now = wn_clock_mono_us();
 
     p->committed = committed;
-    if (p->wanted &&
-        now - p->printed_us >= (p->terminal ? 500000 : 2000000))
+    if (p->wanted && now - p->printed_us >= (p->terminal ? 500000 : 2000000))
         print_progress(p, now, lag);
 }
 

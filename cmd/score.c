@@ -58,8 +58,8 @@ wn_score_items(const struct wn_score *s, struct wn_scorer *scorer,
         return WN_OK;
     rc = wn_scorer_run(scorer, alive, alive_n, err);
     for (i = 0; i < alive_n && rc == WN_OK; i++)
-        wn_policy_eval(s->policy, &alive[i]->sig, &alive[i]->arena,
-            &alive[i]->verdict);
+        wn_policy_eval(
+            s->policy, &alive[i]->sig, &alive[i]->arena, &alive[i]->verdict);
     return rc;
 }
 
@@ -75,8 +75,8 @@ json_scores(struct wn_buf *out, const struct wn_item *item)
         }
     }
     for (h = 0; h < WN_HEADS; h++) {
-        wn_buf_printf(out, "%s\"%s\":", h == 0 ? ",\"scores\":{" : ",",
-            wn_head_names[h]);
+        wn_buf_printf(
+            out, "%s\"%s\":", h == 0 ? ",\"scores\":{" : ",", wn_head_names[h]);
         wn_buf_double(out, item->sig.v[WN_SIG_SCORE_SPAM + h].d);
     }
     wn_buf_char(out, '}');
@@ -138,8 +138,8 @@ wn_score_json(struct wn_buf *out, const struct wn_item *item, uint64_t line)
         wn_buf_printf(out, "%s\"%s\"", first ? "" : ",", wn_head_names[h]);
         first = false;
     }
-    wn_buf_printf(out, "],\"action\":\"%s\"",
-        wn_action_names[item->verdict.action]);
+    wn_buf_printf(
+        out, "],\"action\":\"%s\"", wn_action_names[item->verdict.action]);
     json_reasons(out, &item->verdict);
     if (is_true(item, WN_SIG_TEXT_INSUFFICIENT))
         wn_buf_str(out, ",\"insufficient_text\":true");
@@ -220,8 +220,7 @@ print_table(const struct wn_score *s, const struct wn_item *item)
             printf("%-7s      -      %.3f\n", wn_head_names[h], threshold);
         else
             printf("%-7s  %.3f      %.3f  %s\n", wn_head_names[h], v->d,
-                threshold,
-                is_true(item, WN_SIG_FLAG_SPAM + h) ? "yes" : "-");
+                threshold, is_true(item, WN_SIG_FLAG_SPAM + h) ? "yes" : "-");
     }
     if (is_true(item, WN_SIG_TEXT_INSUFFICIENT))
         printf("under %d words: too short to judge ai_text\n",

@@ -135,9 +135,8 @@ add_line(struct flow *f, struct batch *b, const struct wn_line *line)
 
     if (!wn_line_is_blank(line)) {
         item = wn_item_new((1u << 20) + 16 * line->len);
-        raw = item == NULL
-            ? NULL
-            : wn_arena_strndup(&item->arena, line->p, line->len);
+        raw = item == NULL ? NULL
+                           : wn_arena_strndup(&item->arena, line->p, line->len);
         if (raw == NULL) {
             wn_item_free(item);
             fail(f, "out of memory");
@@ -159,14 +158,13 @@ take_lines(struct flow *f, struct wn_lines *lines, struct batch **b,
     struct wn_line line;
 
     while (wn_lines_next(lines, &line) ||
-        (at_end && wn_lines_last(lines, &line))) {
+           (at_end && wn_lines_last(lines, &line))) {
         if (*b == NULL)
             *b = begin_batch(f, *count + 1);
         if (*b == NULL || !add_line(f, *b, &line))
             return false;
         ++*count;
-        if (((*b)->n == f->score->batch_posts ||
-                (*b)->bytes >= BATCH_BYTES) &&
+        if (((*b)->n == f->score->batch_posts || (*b)->bytes >= BATCH_BYTES) &&
             !send_batch(f, b))
             return false;
     }
@@ -191,8 +189,7 @@ read_some(struct flow *f, char *p, size_t n)
         if (errno != EINTR && errno != EAGAIN) {
             char text[128];
 
-            snprintf(text, sizeof(text), "standard input: %s",
-                strerror(errno));
+            snprintf(text, sizeof(text), "standard input: %s", strerror(errno));
             fail(f, text);
             return -1;
         }
@@ -341,8 +338,8 @@ next_batch(struct flow *f)
 
     pthread_mutex_lock(&f->lock);
     place = &f->ring[f->written % RING];
-    while (!f->failed && *place == NULL &&
-        !(f->read_all && f->written == f->made))
+    while (
+        !f->failed && *place == NULL && !(f->read_all && f->written == f->made))
         pthread_cond_wait(&f->changed, &f->lock);
     if (!f->failed) {
         b = *place;
@@ -383,8 +380,8 @@ write_in_order(struct flow *f)
         if (!ok) {
             char text[128];
 
-            snprintf(text, sizeof(text), "standard output: %s",
-                strerror(errno));
+            snprintf(
+                text, sizeof(text), "standard output: %s", strerror(errno));
             fail(f, text);
         }
         free_batch(b);
@@ -402,7 +399,7 @@ run_threads(struct flow *f)
     size_t n = 0, i;
 
     while (n < f->score->threads && n < 256 &&
-        pthread_create(&works[n], NULL, worker, f) == 0)
+           pthread_create(&works[n], NULL, worker, f) == 0)
         n++;
     if (n == 0 || pthread_create(&reads, NULL, reader, f) != 0) {
         fail(f, "no thread can be made");

@@ -41,11 +41,10 @@ read_facts(struct wn_store *st, size_t top, struct wn_arena *arena,
     enum wn_status rc = wn_report_counts(st, &ret->r, err);
 
     if (rc == WN_OK)
-        rc = wn_report_severe(
-            st, top, arena, &ret->severe, &ret->severe_n, err);
+        rc =
+            wn_report_severe(st, top, arena, &ret->severe, &ret->severe_n, err);
     if (rc == WN_OK)
-        rc = wn_report_cursors(
-            st, arena, &ret->cursors, &ret->cursors_n, err);
+        rc = wn_report_cursors(st, arena, &ret->cursors, &ret->cursors_n, err);
     return rc;
 }
 
@@ -68,8 +67,8 @@ print_counts(const struct wn_report *r)
         printf(", from %.19sZ to %.19sZ", first, last);
     putchar('\n');
     for (int i = 1; i < WN_OUTCOMES; i++)
-        printf("  %-9s %9lld\n", wn_outcome_names[i],
-            (long long)r->outcomes[i]);
+        printf(
+            "  %-9s %9lld\n", wn_outcome_names[i], (long long)r->outcomes[i]);
 }
 
 static void
@@ -132,8 +131,9 @@ print_cursor(const struct wn_report_cursor *c)
         (long long)c->next_offset, (long long)c->epoch,
         c->owner.len > 0 ? "held by " : "released");
     wn_cmd_plain(&line, c->owner, 80);
-    wn_buf_printf(&line, ", %.19sZ\n    audit chain: %lld rows, head %.16s...\n",
-        at, (long long)c->chain_seq, c->chain_head);
+    wn_buf_printf(&line,
+        ", %.19sZ\n    audit chain: %lld rows, head %.16s...\n", at,
+        (long long)c->chain_seq, c->chain_head);
     fwrite(line.data, 1, line.len, stdout);
     wn_buf_release(&line);
 }
@@ -243,8 +243,7 @@ json_facts(struct wn_buf *out, const struct facts *f)
     const struct wn_report *r = &f->r;
 
     wn_buf_char(out, '{');
-    json_counts(
-        out, "outcomes", r->outcomes, wn_outcome_names, 1, WN_OUTCOMES);
+    json_counts(out, "outcomes", r->outcomes, wn_outcome_names, 1, WN_OUTCOMES);
     wn_buf_char(out, ',');
     json_counts(out, "actions", r->actions, wn_action_names, 0, WN_ACTIONS);
     wn_buf_char(out, ',');

@@ -69,7 +69,7 @@ good_port(const char *s)
     size_t len = strlen(s);
 
     return len >= 1 && len <= 5 && strspn(s, "0123456789") == len &&
-        strtoul(s, NULL, 10) <= 65535;
+           strtoul(s, NULL, 10) <= 65535;
 }
 
 static enum wn_status
@@ -90,12 +90,11 @@ parse_listen(const char *listen, struct address *ret, struct wn_err *err)
         return wn_fail(err, WN_REJECT,
             "http.listen: '%s' is not address:port, [v6]:port or off", listen);
     if (!good_port(port))
-        return wn_fail(err, WN_REJECT,
-            "http.listen: '%s' is no port (0 to 65535)", port);
+        return wn_fail(
+            err, WN_REJECT, "http.listen: '%s' is no port (0 to 65535)", port);
     if (getaddrinfo(host, port, &hints, &ai) != 0 || ai == NULL)
         return wn_fail(err, WN_REJECT,
-            "http.listen: '%s' is no numeric address, such as 127.0.0.1",
-            host);
+            "http.listen: '%s' is no numeric address, such as 127.0.0.1", host);
     memcpy(&ret->sa, ai->ai_addr, ai->ai_addrlen);
     ret->len = ai->ai_addrlen;
     freeaddrinfo(ai);
@@ -163,8 +162,8 @@ show_ready(struct wn_http *h, struct wn_buf *out)
     wn_health_json(h->health, &text);
     all = json_loadb(text.data != NULL ? text.data : "", text.len, 0, NULL);
     ready = json_is_true(json_object_get(all, "ready"));
-    answer = json_pack("{s:b, s:o}", "ready", ready, "causes",
-        bad_conditions(all));
+    answer =
+        json_pack("{s:b, s:o}", "ready", ready, "causes", bad_conditions(all));
     if (answer != NULL)
         dump = json_dumps(answer, JSON_COMPACT);
     wn_buf_str(out, dump != NULL ? dump : "{\"ready\":false,\"causes\":{}}");
@@ -284,9 +283,9 @@ has_body(struct MHD_Connection *c)
     const char *len = MHD_lookup_connection_value(
         c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-    return MHD_lookup_connection_value(c, MHD_HEADER_KIND,
-               MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
-        (len != NULL && strcmp(len, "0") != 0);
+    return MHD_lookup_connection_value(
+               c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+           (len != NULL && strcmp(len, "0") != 0);
 }
 
 /*
@@ -295,9 +294,8 @@ has_body(struct MHD_Connection *c)
  * before a byte of the body is taken in.
  */
 static enum MHD_Result
-answer(void *arg, struct MHD_Connection *c, const char *url,
-    const char *method, const char *version, const char *upload,
-    size_t *upload_bytes, void **seen)
+answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_bytes, void **seen)
 {
     static int mark;
     const struct route *r = find_route(url);
@@ -314,16 +312,14 @@ answer(void *arg, struct MHD_Connection *c, const char *url,
             "there is /metrics, /healthz, /readyz and /status");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
         strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return send_error(
-            c, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET or HEAD");
+        return send_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET or HEAD");
     return send_page(arg, c, r);
 }
 
 /* --- lifecycle --- */
 
 /* What peers send is no event of ours: only for debugging. */
-static void
-log_library(void *arg, const char *fmt, va_list ap)
+static void log_library(void *arg, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 static void
 log_library(void *arg, const char *fmt, va_list ap)
@@ -340,15 +336,15 @@ log_library(void *arg, const char *fmt, va_list ap)
  * told from its other failures.
  */
 static enum wn_status
-listen_on(const struct address *addr, const char *name, int *ret,
-    struct wn_err *err)
+listen_on(
+    const struct address *addr, const char *name, int *ret, struct wn_err *err)
 {
     int fd, yes = 1;
 
     fd = socket(addr->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return wn_fail(err, WN_STOP, "http.listen %s: socket: %s", name,
-            strerror(errno));
+        return wn_fail(
+            err, WN_STOP, "http.listen %s: socket: %s", name, strerror(errno));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (bind(fd, (const struct sockaddr *)&addr->sa, addr->len) != 0 ||
         listen(fd, WN_HTTP_CONNECTIONS_MAX) != 0) {
@@ -378,20 +374,21 @@ bound_port(int fd)
 static enum wn_status
 start(struct wn_http *h, int fd, struct wn_err *err)
 {
-    h->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG,
-        0, NULL, NULL, answer, h, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)WN_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)WN_HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)WN_HTTP_HEADER_BYTES_MAX, MHD_OPTION_END);
+    h->daemon =
+        MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0,
+            NULL, NULL, answer, h, MHD_OPTION_EXTERNAL_LOGGER, log_library,
+            NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+            (unsigned)WN_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)WN_HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)WN_HTTP_HEADER_BYTES_MAX, MHD_OPTION_END);
     if (h->daemon == NULL)
         return wn_fail(err, WN_STOP, "http: libmicrohttpd did not start");
     return WN_OK;
 }
 
 enum wn_status
-wn_http_open(struct wn_http **ret, const char *listen,
-    struct wn_health *health, struct wn_err *err)
+wn_http_open(struct wn_http **ret, const char *listen, struct wn_health *health,
+    struct wn_err *err)
 {
     struct address addr;
     struct wn_http *h = NULL;

@@ -1,4 +1,5 @@
-/* Hashes and randomness, all by libsodium (chosen: small, audited, in Debian). */
+/* Hashes and randomness, all by libsodium (chosen: small, audited, in Debian).
+ */
 #ifndef WN_CORE_HASH_H
 #define WN_CORE_HASH_H
 

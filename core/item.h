@@ -48,17 +48,17 @@ extern const char *const wn_outcome_names[WN_OUTCOMES];
 
 /* Where a record came from. The fence is the cursor of `source`. */
 struct wn_record {
-    int32_t source;     /* row of source_cursor; 0 before a claim       */
-    int64_t offset;     /* Kafka offset, or byte where the line starts  */
-    int64_t next;       /* first offset after it, as far as this record
-                           tells: Kafka offset + 1, byte after the line */
-    int64_t time_us;    /* message time; WN_TIME_UNKNOWN if none        */
-    int64_t fallback_us; /* message time where the envelope has none
-                           either (a file's own); 0: none               */
+    int32_t source;       /* row of source_cursor; 0 before a claim       */
+    int64_t offset;       /* Kafka offset, or byte where the line starts  */
+    int64_t next;         /* first offset after it, as far as this record
+                             tells: Kafka offset + 1, byte after the line */
+    int64_t time_us;      /* message time; WN_TIME_UNKNOWN if none        */
+    int64_t fallback_us;  /* message time where the envelope has none
+                            either (a file's own); 0: none               */
     int32_t leader_epoch; /* Kafka's; -1 if unknown                     */
-    struct wn_str key;  /* raw bytes; p NULL where there is none        */
-    struct wn_str raw;  /* the message; p NULL for a Kafka tombstone    */
-    uint64_t generation; /* claim under which it was read: see ingest   */
+    struct wn_str key;    /* raw bytes; p NULL where there is none        */
+    struct wn_str raw;    /* the message; p NULL for a Kafka tombstone    */
+    uint64_t generation;  /* claim under which it was read: see ingest   */
 };
 
 enum wn_post_event { WN_POST_CREATED, WN_POST_UPDATED, WN_POST_DELETED };
@@ -107,16 +107,16 @@ struct wn_item {
     struct wn_signals sig;
     struct wn_verdict verdict;
     enum wn_outcome outcome;
-    unsigned skipped;       /* WN_SKIPPED_...                      */
-    struct wn_str cause;    /* of WN_DEAD: short, no content       */
+    unsigned skipped;    /* WN_SKIPPED_...                      */
+    struct wn_str cause; /* of WN_DEAD: short, no content       */
     /* Versions that made the verdict; live as long as the process. */
     const char *model_version, *policy_version;
     int text_version;
-    size_t bytes;           /* what it counts in the byte budget   */
-    int64_t admitted_us;    /* monotonic, for stage times          */
-    uint64_t seq;           /* ingest's place in its partition     */
-    int flow;               /* ingest/flow.h: how far it has come  */
-    struct wn_item *next;   /* for the one list it is in           */
+    size_t bytes;         /* what it counts in the byte budget   */
+    int64_t admitted_us;  /* monotonic, for stage times          */
+    uint64_t seq;         /* ingest's place in its partition     */
+    int flow;             /* ingest/flow.h: how far it has come  */
+    struct wn_item *next; /* for the one list it is in           */
 };
 
 /* A zeroed item with an arena of at most bytes_max; NULL without memory. */

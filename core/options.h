@@ -95,7 +95,8 @@ enum wn_status wn_options_load(struct wn_options *o, int *argc, char **argv,
     const char *const *own, char *const *env, struct wn_err *err);
 
 const char *wn_opt_str(const struct wn_options *o, enum wn_option id);
-int64_t wn_opt_int(const struct wn_options *o, enum wn_option id); /* INT, SIZE */
+int64_t wn_opt_int(
+    const struct wn_options *o, enum wn_option id); /* INT, SIZE */
 bool wn_opt_bool(const struct wn_options *o, enum wn_option id);
 bool wn_opt_is_default(const struct wn_options *o, enum wn_option id);
 /* Where the value was set ("winnow.conf:12", "WINNOW_X", "--x"; "default"),

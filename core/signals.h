@@ -133,19 +133,23 @@ struct wn_signals {
     struct wn_value v[WN_SIG_COUNT];
 };
 
-static inline struct wn_value wn_value_bool(bool b)
+static inline struct wn_value
+wn_value_bool(bool b)
 {
     return (struct wn_value){ .kind = WN_VALUE_BOOL, .b = b };
 }
-static inline struct wn_value wn_value_int(int64_t i)
+static inline struct wn_value
+wn_value_int(int64_t i)
 {
     return (struct wn_value){ .kind = WN_VALUE_INT, .i = i };
 }
-static inline struct wn_value wn_value_double(double d)
+static inline struct wn_value
+wn_value_double(double d)
 {
     return (struct wn_value){ .kind = WN_VALUE_DOUBLE, .d = d };
 }
-static inline struct wn_value wn_value_str(const char *p, size_t len)
+static inline struct wn_value
+wn_value_str(const char *p, size_t len)
 {
     return (struct wn_value){ .kind = WN_VALUE_STRING, .s = { p, len } };
 }

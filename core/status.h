@@ -25,14 +25,12 @@ struct wn_err {
 };
 
 /* Fills err->text (cut to fit) and returns status, which is not WN_OK. */
-enum wn_status wn_fail(
-    struct wn_err *err, enum wn_status status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+enum wn_status wn_fail(struct wn_err *err, enum wn_status status,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " before the text that is there; returns status. */
-enum wn_status wn_fail_in(
-    struct wn_err *err, enum wn_status status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+enum wn_status wn_fail_in(struct wn_err *err, enum wn_status status,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* "ok", "reject", "retry", ... for logs. */
 const char *wn_status_name(enum wn_status status);
@@ -41,10 +39,10 @@ const char *wn_status_name(enum wn_status status);
  * For our own mistakes only, one condition at a time, on in production.
  * Bad input, a full disk or a lost connection is never an assertion.
  */
-#define WN_ASSERT(cond)                                                       \
-    do {                                                                      \
-        if (!(cond))                                                          \
-            wn_assert_failed(#cond, __FILE__, __LINE__);                      \
+#define WN_ASSERT(cond)                                                        \
+    do {                                                                       \
+        if (!(cond))                                                           \
+            wn_assert_failed(#cond, __FILE__, __LINE__);                       \
     } while (0)
 
 noreturn void wn_assert_failed(const char *cond, const char *file, int line);

@@ -20,7 +20,8 @@ has_type(const json_t *object, const char *type)
 
     if (json_is_string(v))
         return strcmp(json_string_value(v), type) == 0;
-    json_array_foreach(v, i, one) {
+    json_array_foreach(v, i, one)
+    {
         if (json_is_string(one) && strcmp(json_string_value(one), type) == 0)
             return true;
     }
@@ -77,11 +78,11 @@ content_of(struct wn_parser *ps, const json_t *object)
     json_t *map = json_object_get(object, "contentMap"), *v;
     const char *lang;
 
-    json_object_foreach(map, lang, v) {
+    json_object_foreach(map, lang, v)
+    {
         json_t *tag;
 
-        if (!json_is_string(v) ||
-            (content != NULL && !json_equal(v, content)))
+        if (!json_is_string(v) || (content != NULL && !json_equal(v, content)))
             continue;
         tag = json_string(lang);
         wn_parser_lang(ps, tag);
@@ -98,8 +99,7 @@ add_html(struct wn_parser *ps, struct wn_buf *text, const json_t *html)
         return;
     if (text->len > 0)
         wn_buf_char(text, '\n');
-    wn_html_text(
-        ps, text, json_string_value(html), json_string_length(html));
+    wn_html_text(ps, text, json_string_value(html), json_string_length(html));
 }
 
 static void
@@ -172,8 +172,7 @@ read_attachments(struct wn_parser *ps, const json_t *object)
         return;
     }
     ps->has_media = true;
-    json_array_foreach(v, i, a)
-        read_attachment(ps, a);
+    json_array_foreach(v, i, a) read_attachment(ps, a);
 }
 
 static void

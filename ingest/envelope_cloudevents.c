@@ -85,9 +85,9 @@ read_data(struct wn_parser *ps, const json_t *root)
 static json_t *
 with_subject(const json_t *data, const json_t *root)
 {
-    json_t *post = data != NULL
-        ? json_copy((json_t *)(uintptr_t)data) /* reads it only */
-        : json_object();
+    json_t *post =
+        data != NULL ? json_copy((json_t *)(uintptr_t)data) /* reads it only */
+                     : json_object();
 
     if (wn_member(post, "id") == NULL && wn_member(root, "subject") != NULL)
         (void)json_object_set(post, "id", wn_member(root, "subject"));

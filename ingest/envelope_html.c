@@ -163,7 +163,7 @@ attribute(struct html *h, const char *p, bool anchor)
     quote = p < h->end && (*p == '"' || *p == '\'') ? *p++ : '\0';
     value = p;
     while (p < h->end && *p != quote &&
-        (quote != '\0' || (!is_space(*p) && *p != '>')))
+           (quote != '\0' || (!is_space(*p) && *p != '>')))
         p++;
     if (anchor && name_len == 4 && strncasecmp(name, "href", 4) == 0)
         add_href(h, value, (size_t)(p - value));
@@ -254,7 +254,7 @@ tag(struct html *h)
             wn_buf_char(h->out, '\n');
         h->space = false;
     } else if (!closes &&
-        (is_name(name, len, "script") || is_name(name, len, "style"))) {
+               (is_name(name, len, "script") || is_name(name, len, "style"))) {
         skip_element(h, name, len);
     }
 }
@@ -265,19 +265,17 @@ opens_tag(const struct html *h)
     size_t left = (size_t)(h->end - h->p);
 
     return h->p[0] == '<' &&
-        ((left > 1 && is_letter(h->p[1])) ||
-            (left > 2 && h->p[1] == '/' && is_letter(h->p[2])));
+           ((left > 1 && is_letter(h->p[1])) ||
+               (left > 2 && h->p[1] == '/' && is_letter(h->p[2])));
 }
 
 void
 wn_html_text(
     struct wn_parser *ps, struct wn_buf *out, const char *html, size_t len)
 {
-    struct html h = { .ps = ps,
-        .out = out,
-        .begin = out->len,
-        .p = html,
-        .end = html + len };
+    struct html h = {
+        .ps = ps, .out = out, .begin = out->len, .p = html, .end = html + len
+    };
 
     while (h.p < h.end && !out->failed) {
         char c[4];
@@ -286,13 +284,13 @@ wn_html_text(
         if (opens_tag(&h)) {
             tag(&h);
         } else if (h.p[0] == '<' && h.end - h.p > 1 &&
-            (h.p[1] == '!' || h.p[1] == '?')) {
+                   (h.p[1] == '!' || h.p[1] == '?')) {
             skip_markup(&h);
         } else if (is_space(*h.p)) {
             h.space = true;
             h.p++;
         } else if (*h.p == '&' &&
-            (n = entity(h.p, (size_t)(h.end - h.p), c, &c_len)) > 0) {
+                   (n = entity(h.p, (size_t)(h.end - h.p), c, &c_len)) > 0) {
             put(&h, c, c_len);
             h.p += n;
         } else {

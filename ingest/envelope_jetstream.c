@@ -47,8 +47,10 @@ read_facets(struct wn_parser *ps, const json_t *record)
     const json_t *facet, *feature;
     size_t i, j;
 
-    json_array_foreach(json_object_get(record, "facets"), i, facet) {
-        json_array_foreach(json_object_get(facet, "features"), j, feature) {
+    json_array_foreach(json_object_get(record, "facets"), i, facet)
+    {
+        json_array_foreach(json_object_get(facet, "features"), j, feature)
+        {
             struct wn_str uri = wn_member_peek(feature, "uri");
 
             if (uri.p != NULL)
@@ -100,12 +102,11 @@ read_embed(struct wn_parser *ps, const json_t *embed, struct wn_buf *text)
         wn_parser_bad(ps, "post.media");
         return;
     }
-    json_array_foreach(json_object_get(embed, "images"), i, image)
-        read_blob(ps, json_object_get(image, "image"),
-            wn_member_peek(image, "alt"));
+    json_array_foreach(json_object_get(embed, "images"), i, image) read_blob(
+        ps, json_object_get(image, "image"), wn_member_peek(image, "alt"));
     if (json_is_object(json_object_get(embed, "video")))
-        read_blob(ps, json_object_get(embed, "video"),
-            wn_member_peek(embed, "alt"));
+        read_blob(
+            ps, json_object_get(embed, "video"), wn_member_peek(embed, "alt"));
     read_card(ps, json_object_get(embed, "external"), text);
 }
 

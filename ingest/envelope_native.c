@@ -57,19 +57,18 @@ read_author(struct wn_parser *ps, const json_t *author)
     if (!ps->loose || wn_member(author, "id") != NULL)
         post->author_id =
             wn_parser_id(ps, json_object_get(author, "id"), "author.id");
-    handle = wn_member_str(
-        ps, author, "handle", "author.handle", WN_ID_MAX);
+    handle = wn_member_str(ps, author, "handle", "author.handle", WN_ID_MAX);
     if (handle.p != NULL)
         ps->item->sig.v[WN_SIG_AUTHOR_HANDLE] =
             wn_value_str(handle.p, handle.len);
     ps->author_created_us =
         wn_member_time(ps, author, "created_at", "author.created_at");
-    count_signal(ps, author, "followers", "author.followers",
-        WN_SIG_AUTHOR_FOLLOWERS);
-    count_signal(ps, author, "following", "author.following",
-        WN_SIG_AUTHOR_FOLLOWING);
-    count_signal(ps, author, "posts_1h", "author.posts_1h",
-        WN_SIG_AUTHOR_POSTS_1H);
+    count_signal(
+        ps, author, "followers", "author.followers", WN_SIG_AUTHOR_FOLLOWERS);
+    count_signal(
+        ps, author, "following", "author.following", WN_SIG_AUTHOR_FOLLOWING);
+    count_signal(
+        ps, author, "posts_1h", "author.posts_1h", WN_SIG_AUTHOR_POSTS_1H);
 }
 
 static void
@@ -84,7 +83,8 @@ read_links(struct wn_parser *ps, const json_t *links)
         wn_parser_bad(ps, "post.links");
         return;
     }
-    json_array_foreach(links, i, link) {
+    json_array_foreach(links, i, link)
+    {
         if (json_is_string(link))
             wn_parser_link(
                 ps, json_string_value(link), json_string_length(link));
@@ -116,7 +116,8 @@ read_media(struct wn_parser *ps, const json_t *media)
         return;
     }
     ps->has_media = true;
-    json_array_foreach(media, i, m) {
+    json_array_foreach(media, i, m)
+    {
         struct wn_seen seen;
 
         if (!json_is_object(m)) {
@@ -141,20 +142,19 @@ read_reply(struct wn_parser *ps, const json_t *post)
     ps->item->post.reply_to =
         wn_member_str(ps, post, "reply_to", "post.reply_to", WN_ID_MAX);
     ps->reply_bad = v != NULL && ps->item->post.reply_to.p == NULL &&
-        (!json_is_string(v) || json_string_length(v) > 0);
+                    (!json_is_string(v) || json_string_length(v) > 0);
 }
 
 void
 wn_envelope_post(struct wn_parser *ps, const json_t *json)
 {
-    static const char *const known[] = { "id", "revision", "created_at",
-        "lang", "surface", "text", "links", "reply_to", "media", "author",
-        NULL };
+    static const char *const known[] = { "id", "revision", "created_at", "lang",
+        "surface", "text", "links", "reply_to", "media", "author", NULL };
     struct wn_post *post = &ps->item->post;
 
     post->id = wn_parser_id(ps, json_object_get(json, "id"), "post.id");
-    post->has_revision = wn_member_int(
-        ps, json, "revision", "post.revision", &post->revision);
+    post->has_revision =
+        wn_member_int(ps, json, "revision", "post.revision", &post->revision);
     post->created_us =
         wn_member_time(ps, json, "created_at", "post.created_at");
     if (post->event == WN_POST_DELETED)
@@ -178,9 +178,8 @@ wn_envelope_native(struct wn_parser *ps, const json_t *root)
     struct wn_str name = wn_member_peek(root, "type");
     enum wn_post_event event = WN_POST_CREATED;
 
-    if (type != NULL &&
-        (name.p == NULL || name.len != strlen("post.created") ||
-            !wn_event_find(name, &event)))
+    if (type != NULL && (name.p == NULL || name.len != strlen("post.created") ||
+                            !wn_event_find(name, &event)))
         wn_parser_dead(ps, "event: unknown type");
     ps->item->post.event = event;
     if (post == NULL)

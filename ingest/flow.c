@@ -42,8 +42,8 @@ wn_flow_move(struct wn_item *item, enum wn_flow to)
     size_t i;
 
     for (i = 0; i < MOVES; i++)
-        known = known ||
-            ((int)moves[i].from == item->flow && moves[i].to == to);
+        known =
+            known || ((int)moves[i].from == item->flow && moves[i].to == to);
     WN_ASSERT(known);
     item->flow = (int)to;
 }

@@ -193,8 +193,8 @@ find_ident(struct wn_file *f, const struct wn_file_env *env, bool *ret_other,
         return rc;
     if (same) {
         f->hashed = strchr(newest, ':') != strrchr(newest, ':')
-            ? WN_IDENT_HEAD
-            : strtoul(newest, NULL, 10);
+                        ? WN_IDENT_HEAD
+                        : strtoul(newest, NULL, 10);
         snprintf(f->ident, sizeof(f->ident), "%s", newest);
     } else {
         *ret_other = newest[0] != '\0' && !self;
@@ -279,8 +279,8 @@ claim(struct wn_file *f, const struct wn_file_env *env, struct wn_err *err)
 
 /* A cursor beyond the end is of a longer file than this one. */
 static enum wn_status
-claim_anew(struct wn_file *f, const struct wn_file_env *env,
-    const char *why, struct wn_err *err)
+claim_anew(struct wn_file *f, const struct wn_file_env *env, const char *why,
+    struct wn_err *err)
 {
     enum wn_status rc;
 
@@ -291,8 +291,7 @@ claim_anew(struct wn_file *f, const struct wn_file_env *env,
 }
 
 static enum wn_status
-claim_file(struct wn_file *f, const struct wn_file_env *env,
-    struct wn_err *err)
+claim_file(struct wn_file *f, const struct wn_file_env *env, struct wn_err *err)
 {
     enum wn_status rc;
     struct wn_err ignored;
@@ -320,7 +319,7 @@ has_line(struct wn_file *f)
     ssize_t n = pread(f->fd, head, sizeof(head), 0);
 
     return n == (ssize_t)sizeof(head) ||
-        (n > 0 && memchr(head, '\n', (size_t)n) != NULL);
+           (n > 0 && memchr(head, '\n', (size_t)n) != NULL);
 }
 
 static enum wn_status
@@ -340,15 +339,14 @@ open_path(struct wn_file *f, const struct wn_file_env *env, bool *ret_there,
     f->dev = sb.st_dev;
     f->ino = sb.st_ino;
     f->size = sb.st_size;
-    f->time_us = sb.st_mtim.tv_sec * INT64_C(1000000) +
-        sb.st_mtim.tv_nsec / 1000;
+    f->time_us =
+        sb.st_mtim.tv_sec * INT64_C(1000000) + sb.st_mtim.tv_nsec / 1000;
     *ret_there = env->follow ? has_line(f) : f->size > 0;
     return WN_OK;
 }
 
 static enum wn_status
-open_input(struct wn_file *f, const struct wn_file_env *env,
-    struct wn_err *err)
+open_input(struct wn_file *f, const struct wn_file_env *env, struct wn_err *err)
 {
     enum wn_status rc;
 
@@ -457,8 +455,7 @@ has_left(struct wn_file *f)
             return true;
         }
     }
-    if (stat(f->path, &sb) == 0 && sb.st_dev == f->dev &&
-        sb.st_ino == f->ino) {
+    if (stat(f->path, &sb) == 0 && sb.st_dev == f->dev && sb.st_ino == f->ino) {
         f->gone_us = 0;
         return false;
     }
@@ -471,8 +468,8 @@ has_left(struct wn_file *f)
 }
 
 static enum wn_status
-read_end(struct wn_file *f, const struct wn_file_env *env,
-    struct wn_item **ret, struct wn_err *err)
+read_end(struct wn_file *f, const struct wn_file_env *env, struct wn_item **ret,
+    struct wn_err *err)
 {
     struct wn_line line;
     enum wn_status rc = WN_OK;
@@ -521,8 +518,7 @@ wn_file_settle(struct wn_file *f, const struct wn_file_env *env)
     if (f->held && env->conf->store != NULL && f->committed < f->last_next)
         return;
     release(f, env);
-    f->state =
-        env->follow && !f->input ? WN_FILE_WAITING : WN_FILE_DONE;
+    f->state = env->follow && !f->input ? WN_FILE_WAITING : WN_FILE_DONE;
 }
 
 int64_t

@@ -23,9 +23,9 @@ enum wn_file_state {
 struct wn_file {
     char *path; /* absolute; "-" is standard input */
     enum wn_file_state state;
-    bool input;     /* standard input                                   */
-    bool vanished;  /* the path names another file now, or none         */
-    bool again;     /* what is there next is new, whatever it looks like */
+    bool input;    /* standard input                                   */
+    bool vanished; /* the path names another file now, or none         */
+    bool again;    /* what is there next is new, whatever it looks like */
     int fd;
     dev_t dev;
     ino_t ino;

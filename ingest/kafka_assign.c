@@ -18,11 +18,11 @@
 #include "core/metrics.h"
 #include "ingest/kafka_int.h"
 
-#define ASK_MS 2000        /* of one question to the broker            */
-#define STEP_US 100000     /* of claims before the consumer is polled  */
-#define AGAIN_US 1000000   /* after a claim that did not work out      */
-#define FENCED_US 5000000  /* before a fenced partition is claimed     */
-#define PARTS_MAX 100000   /* of a topic; Kafka itself ends before     */
+#define ASK_MS 2000       /* of one question to the broker            */
+#define STEP_US 100000    /* of claims before the consumer is polled  */
+#define AGAIN_US 1000000  /* after a claim that did not work out      */
+#define FENCED_US 5000000 /* before a fenced partition is claimed     */
+#define PARTS_MAX 100000  /* of a topic; Kafka itself ends before     */
 
 /* Never the same twice in a process: a consumer made anew must not be taken
  * for the one before it. */
@@ -64,8 +64,8 @@ wn_kparts_in(const struct wn_ksource *s, enum wn_kpart_state state)
             continue;
         if (list == NULL)
             list = rd_kafka_topic_partition_list_new((int)s->parts_n);
-        rd_kafka_topic_partition_list_add(list, s->topic, (int32_t)i)
-            ->offset = s->parts[i].expected;
+        rd_kafka_topic_partition_list_add(list, s->topic, (int32_t)i)->offset =
+            s->parts[i].expected;
     }
     return list;
 }
@@ -169,8 +169,8 @@ broker_away(int32_t part, rd_kafka_resp_err_t e, struct wn_err *err)
 }
 
 static enum wn_status
-ends_of(struct wn_ksource *s, int32_t part, int64_t *ret_low,
-    int64_t *ret_high, struct wn_err *err)
+ends_of(struct wn_ksource *s, int32_t part, int64_t *ret_low, int64_t *ret_high,
+    struct wn_err *err)
 {
     rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(
         s->rk, s->topic, part, ret_low, ret_high, ASK_MS);
@@ -303,8 +303,8 @@ claim(struct wn_ksource *s, int32_t part, struct wn_err *err)
     enum wn_status rc;
 
     if (!make_room(s, part))
-        return wn_fail(err, WN_STOP, "kafka: no room for partition %d",
-            (int)part);
+        return wn_fail(
+            err, WN_STOP, "kafka: no room for partition %d", (int)part);
     p = &s->parts[part];
     if (p->state != WN_KPART_NONE && p->state != WN_KPART_FENCED)
         return WN_OK;
@@ -381,8 +381,8 @@ wn_kassign_step(struct wn_ksource *s, struct wn_err *err)
     s->claiming = false;
     if (again)
         go_through_again(s, AGAIN_US);
-    snprintf(s->claim_why, sizeof(s->claim_why), "%.255s",
-        again ? err->text : "");
+    snprintf(
+        s->claim_why, sizeof(s->claim_why), "%.255s", again ? err->text : "");
     tell_health(s);
     /* What could be claimed need not wait for the rest. */
     return s->unassigned ? assign(s, err) : WN_OK;
@@ -446,8 +446,8 @@ wn_kassign_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e,
         return;
     }
     lost = rd_kafka_assignment_lost(rk) != 0;
-    wn_log(WN_LOG_INFO, lost ? "group.lost" : "group.revoked",
-        "partitions=%d", list->cnt);
+    wn_log(WN_LOG_INFO, lost ? "group.lost" : "group.revoked", "partitions=%d",
+        list->cnt);
     let_given_go(s, lost || e != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
     rd_kafka_assign(rk, NULL);
 }
@@ -468,8 +468,8 @@ wn_kmirror(struct wn_ksource *s)
             continue;
         if (list == NULL)
             list = rd_kafka_topic_partition_list_new((int)s->parts_n);
-        rd_kafka_topic_partition_list_add(list, s->topic, (int32_t)i)
-            ->offset = p->mirrored = p->committed;
+        rd_kafka_topic_partition_list_add(list, s->topic, (int32_t)i)->offset =
+            p->mirrored = p->committed;
     }
     if (list == NULL)
         return;

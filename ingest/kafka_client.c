@@ -111,8 +111,8 @@ set(rd_kafka_conf_t *conf, const struct wn_kafka_setting *list, bool must,
     rd_kafka_conf_res_t res;
 
     for (; list != NULL && list->name != NULL; list++) {
-        res = rd_kafka_conf_set(
-            conf, list->name, list->value, why, sizeof(why));
+        res =
+            rd_kafka_conf_set(conf, list->name, list->value, why, sizeof(why));
         if (res == RD_KAFKA_CONF_UNKNOWN && !must)
             continue;
         if (res != RD_KAFKA_CONF_OK)
@@ -122,8 +122,7 @@ set(rd_kafka_conf_t *conf, const struct wn_kafka_setting *list, bool must,
 }
 
 static enum wn_status
-set_users(
-    rd_kafka_conf_t *conf, const struct wn_options *o, struct wn_err *err)
+set_users(rd_kafka_conf_t *conf, const struct wn_options *o, struct wn_err *err)
 {
     struct wn_kafka_setting one[2] = { { NULL, NULL } };
     enum wn_status rc = WN_OK;

@@ -77,9 +77,9 @@ struct wn_ksource {
     rd_kafka_t *rk;
     struct wn_kafka_signs signs;
     const char *topic;
-    const char *start; /* ingest.start                          */
-    int64_t start_us;  /* where it is a time                    */
-    char *cluster;     /* of rd_kafka_clusterid(); NULL: unknown */
+    const char *start;      /* ingest.start                          */
+    int64_t start_us;       /* where it is a time                    */
+    char *cluster;          /* of rd_kafka_clusterid(); NULL: unknown */
     struct wn_kpart *parts; /* by partition number */
     size_t parts_n;
     bool paused, closing;
@@ -92,8 +92,8 @@ struct wn_ksource {
     int64_t wait_us;
     char claim_why[256]; /* what keeps one from being claimed; "": nothing */
 
-    bool answered;    /* the group has answered since we opened      */
-    char cause[320];  /* of "kafka" in health; "" where all is well  */
+    bool answered;     /* the group has answered since we opened      */
+    char cause[320];   /* of "kafka" in health; "" where all is well  */
     char missing[160]; /* the topic cannot be read: why; "" if it can */
     int64_t checked_us, mirrored_us;
     struct wn_ksource *left_behind; /* the next one: see kafka_close() */

@@ -26,10 +26,10 @@
 #include <stdint.h>
 
 struct wn_line {
-    const char *p;  /* without the newline; good until the next call */
-    size_t len;     /* line_max + 1 where it was cut                 */
-    int64_t start;  /* offset of its first byte                      */
-    int64_t next;   /* offset of the byte after its newline          */
+    const char *p; /* without the newline; good until the next call */
+    size_t len;    /* line_max + 1 where it was cut                 */
+    int64_t start; /* offset of its first byte                      */
+    int64_t next;  /* offset of the byte after its newline          */
 };
 
 struct wn_lines {

@@ -176,8 +176,7 @@ begin(struct wn_parser *ps, struct wn_item *item, size_t post_bytes_max)
     if (item->rec.raw.p == NULL || item->rec.raw.len <= post_bytes_max)
         return true;
     cause = wn_arena_printf(&item->arena,
-        "size: over ingest.post_bytes_max, which is %zu bytes",
-        post_bytes_max);
+        "size: over ingest.post_bytes_max, which is %zu bytes", post_bytes_max);
     wn_parser_dead(
         ps, cause != NULL ? cause : "size: over ingest.post_bytes_max");
     return false;
@@ -216,7 +215,7 @@ static bool
 is_bare(const json_t *root)
 {
     return json_object_get(root, "post") == NULL &&
-        wn_envelope_find(root) == WN_FORMAT_NATIVE;
+           wn_envelope_find(root) == WN_FORMAT_NATIVE;
 }
 
 void

@@ -31,8 +31,8 @@ enum wn_format {
  * post.id as could be read. rec.time_us is filled from the envelope or
  * created_at where the source gave none. Never fails; thread-safe.
  */
-void wn_parse(struct wn_item *item, enum wn_format format,
-    size_t post_bytes_max);
+void wn_parse(
+    struct wn_item *item, enum wn_format format, size_t post_bytes_max);
 
 /* For `winnow score --jsonl`: {"id","text"} too. */
 void wn_parse_loose(struct wn_item *item, size_t post_bytes_max);

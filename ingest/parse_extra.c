@@ -81,7 +81,8 @@ map(struct extra *x, const json_t *json, const char *const *known, int depth,
     keys = array(x, n + 1, sizeof(*keys));
     if (v == NULL || keys == NULL)
         return false;
-    json_object_foreach((json_t *)(uintptr_t)json, key, member) {
+    json_object_foreach((json_t *)(uintptr_t)json, key, member)
+    {
         if (is_known(key, known))
             continue;
         if (kept == n || !take(x, strlen(key)) ||
@@ -137,9 +138,9 @@ void
 wn_parser_extra(
     struct wn_parser *ps, const json_t *post, const char *const *known)
 {
-    struct extra x = { .ps = ps,
-        .nodes = WN_EXTRA_NODES_MAX,
-        .bytes = WN_EXTRA_BYTES_MAX };
+    struct extra x = {
+        .ps = ps, .nodes = WN_EXTRA_NODES_MAX, .bytes = WN_EXTRA_BYTES_MAX
+    };
     struct wn_value v = { .kind = WN_VALUE_UNKNOWN };
 
     if (map(&x, post, known, 0, &v))

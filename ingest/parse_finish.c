@@ -115,8 +115,7 @@ wn_parser_finish(struct wn_parser *ps)
     item->post.given_links_n = ps->links_n;
     item->post.bad_members = ps->bad;
     item->post.bad_members_n = ps->bad_n;
-    item->sig.v[WN_SIG_INGEST_BAD_MEMBERS] =
-        wn_value_int((int64_t)ps->bad_n);
+    item->sig.v[WN_SIG_INGEST_BAD_MEMBERS] = wn_value_int((int64_t)ps->bad_n);
     message_time(ps);
     if (item->outcome == WN_DEAD || deletion)
         return;

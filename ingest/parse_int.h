@@ -14,11 +14,11 @@
 #include "core/buf.h"
 #include "ingest/parse.h"
 
-#define WN_ID_MAX 1024       /* bytes of an id, as storage keeps it      */
+#define WN_ID_MAX 1024 /* bytes of an id, as storage keeps it      */
 #define WN_BAD_MEMBERS_MAX 32
 #define WN_GIVEN_LINKS_MAX 1024
 #define WN_LINK_BYTES_MAX 8192
-#define WN_MEDIA_MAX 1000    /* media that are hashed and counted        */
+#define WN_MEDIA_MAX 1000 /* media that are hashed and counted        */
 #define WN_EXTRA_NODES_MAX 512
 #define WN_EXTRA_BYTES_MAX (64u << 10)
 #define WN_EXTRA_DEPTH_MAX 8
@@ -26,12 +26,12 @@
 struct wn_parser {
     struct wn_item *item;
     size_t bytes_max;
-    bool loose;         /* no author, neither text nor media needed  */
-    bool has_media;     /* a list of media was given, be it empty    */
-    bool text_bad;      /* text was given and is no string           */
+    bool loose;     /* no author, neither text nor media needed  */
+    bool has_media; /* a list of media was given, be it empty    */
+    bool text_bad;  /* text was given and is no string           */
     bool media_bad;
     bool reply_bad;
-    int64_t time_us;    /* of the envelope                           */
+    int64_t time_us; /* of the envelope                           */
     int64_t author_created_us;
     struct wn_str *bad; /* WN_BAD_MEMBERS_MAX                        */
     size_t bad_n;
@@ -100,7 +100,7 @@ void wn_envelope_read(
     struct wn_parser *ps, const json_t *root, enum wn_format format);
 
 /* HTML to what a reader sees of it; hrefs of anchors become links. Linear. */
-void wn_html_text(struct wn_parser *ps, struct wn_buf *out, const char *html,
-    size_t len);
+void wn_html_text(
+    struct wn_parser *ps, struct wn_buf *out, const char *html, size_t len);
 
 #endif

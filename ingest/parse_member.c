@@ -127,9 +127,8 @@ wn_member_time(struct wn_parser *ps, const json_t *object, const char *key,
     const json_t *v = wn_member(object, key);
     int64_t us = WN_TIME_UNKNOWN;
 
-    if (v != NULL &&
-        (!json_is_string(v) ||
-            !wn_time_parse(json_string_value(v), json_string_length(v), &us)))
+    if (v != NULL && (!json_is_string(v) || !wn_time_parse(json_string_value(v),
+                                                json_string_length(v), &us)))
         wn_parser_bad(ps, name);
     return us;
 }

@@ -130,9 +130,9 @@ escape(struct repair *r)
         /* The byte after the backslash is never read as a quote or as
          * another backslash; one that is not ASCII is left to the next step. */
         r->at += r->at + 1 < r->len && r->p[r->at + 1] >= 0x20 &&
-                r->p[r->at + 1] < 0x80
-            ? 2
-            : 1;
+                         r->p[r->at + 1] < 0x80
+                     ? 2
+                     : 1;
         return;
     }
     if (unit >= 0xD800 && unit <= 0xDBFF) {

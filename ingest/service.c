@@ -151,8 +151,8 @@ name_instance(struct wn_svc *svc)
 }
 
 static enum wn_status
-svc_init(struct wn_svc *svc, const struct wn_service_conf *conf,
-    struct wn_err *err)
+svc_init(
+    struct wn_svc *svc, const struct wn_service_conf *conf, struct wn_err *err)
 {
     const struct wn_options *o = conf->options;
 
@@ -213,13 +213,12 @@ start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
 {
     size_t n = scorers_wanted(svc->conf->options);
 
-    t->writer_on =
-        pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
+    t->writer_on = pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
     if (!t->writer_on)
         atomic_store(&svc->drain_done, true);
     while (t->writer_on && t->scorers_n < n &&
-        pthread_create(&t->scorers[t->scorers_n], NULL, wn_score_thread,
-            svc) == 0)
+           pthread_create(
+               &t->scorers[t->scorers_n], NULL, wn_score_thread, svc) == 0)
         t->scorers_n++;
     if (t->scorers_n == n)
         t->poll_on = pthread_create(&t->poll, NULL, wn_poll_thread, svc) == 0;
@@ -295,8 +294,7 @@ run(struct wn_svc *svc)
 {
     int64_t ticked = 0, now;
 
-    while (!*svc->conf->stop && !atomic_load(&svc->ended) &&
-        !has_failed(svc)) {
+    while (!*svc->conf->stop && !atomic_load(&svc->ended) && !has_failed(svc)) {
         now = wn_clock_mono_us();
         if (now - ticked >= PROGRESS_US) {
             tick(svc);

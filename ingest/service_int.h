@@ -63,16 +63,16 @@ struct wn_svc {
 
     atomic_bool stopping;   /* no more records; what is done is committed */
     atomic_bool hard_stop;  /* no more waiting for servers                */
-    atomic_bool ended;       /* the source has ended and all is committed  */
-    atomic_bool drain_done;  /* the writer has ended: sources may close    */
-    atomic_bool relay_on;    /* the relay runs: see wn_relay_thread()       */
-    atomic_bool relay_stop;  /* it ends when nothing is left, or ...        */
+    atomic_bool ended;      /* the source has ended and all is committed  */
+    atomic_bool drain_done; /* the writer has ended: sources may close    */
+    atomic_bool relay_on;   /* the relay runs: see wn_relay_thread()       */
+    atomic_bool relay_stop; /* it ends when nothing is left, or ...        */
     atomic_llong relay_until_us; /* ... then, by the monotonic clock        */
 
     pthread_mutex_t lock;
     struct wn_partition *parts[WN_PART_BUCKETS];
-    size_t parts_n;         /* not gone */
-    enum wn_status failed;  /* of the thread that failed first */
+    size_t parts_n;        /* not gone */
+    enum wn_status failed; /* of the thread that failed first */
     struct wn_err failure;
 
     struct wn_queue *to_score, *to_write;

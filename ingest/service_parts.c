@@ -9,7 +9,8 @@
 static struct wn_partition **
 bucket(const struct wn_svc *svc, int32_t source)
 {
-    return (struct wn_partition **)&svc->parts[(uint32_t)source % WN_PART_BUCKETS];
+    return (
+        struct wn_partition **)&svc->parts[(uint32_t)source % WN_PART_BUCKETS];
 }
 
 struct wn_partition *
@@ -79,7 +80,7 @@ static bool
 is_left(const struct wn_svc *svc, const struct wn_partition *p)
 {
     return p->gone && !p->relaying &&
-        (p->relay_saw || !atomic_load(&svc->relay_on));
+           (p->relay_saw || !atomic_load(&svc->relay_on));
 }
 
 static void
@@ -146,7 +147,7 @@ wn_part_put(struct wn_partition *p, struct wn_item *item)
     if (p->ready == 0 && item->seq == p->base)
         p->ready_us = wn_clock_mono_us();
     while (p->ready < p->cap &&
-        p->window[(p->base + p->ready) & (p->cap - 1)] != NULL)
+           p->window[(p->base + p->ready) & (p->cap - 1)] != NULL)
         p->ready++;
     return true;
 }

@@ -37,10 +37,10 @@ struct poll {
     bool paused, careful;
     int64_t shut_us; /* not taking since; 0: taking */
     int64_t flip_us;
-    int64_t told_us;     /* the source was told of commits */
-    int64_t lag_us;      /* lag was asked for             */
-    int64_t progress_us; /* for the watchdog              */
-    uint64_t progress_n; /* admitted + committed then     */
+    int64_t told_us;      /* the source was told of commits */
+    int64_t lag_us;       /* lag was asked for             */
+    int64_t progress_us;  /* for the watchdog              */
+    uint64_t progress_n;  /* admitted + committed then     */
     struct wn_item *held; /* waits for its journal entry  */
     unsigned held_tries;
     int64_t held_retry_us;
@@ -100,8 +100,7 @@ look_for_careful(struct poll *p)
     pthread_mutex_lock(&p->svc->lock);
     for (i = 0; i < WN_PART_BUCKETS; i++) {
         for (part = p->svc->parts[i]; part != NULL; part = part->next)
-            careful =
-                careful || (!part->gone && part->careful_until > 0);
+            careful = careful || (!part->gone && part->careful_until > 0);
     }
     pthread_mutex_unlock(&p->svc->lock);
     if (careful != p->careful)
@@ -196,8 +195,8 @@ admit(struct poll *p, struct wn_partition *part, struct wn_item *item)
 {
     struct wn_svc *svc = p->svc;
 
-    item->bytes = sizeof(*item) + 4096 +
-        3 * (item->rec.raw.len + item->rec.key.len);
+    item->bytes =
+        sizeof(*item) + 4096 + 3 * (item->rec.raw.len + item->rec.key.len);
     item->admitted_us = wn_clock_mono_us();
     item->seq = part->admitted++;
     atomic_fetch_add(&svc->bytes, item->bytes);
@@ -222,8 +221,7 @@ part_of(struct poll *p, const struct wn_item *item)
     struct wn_partition *part;
 
     pthread_mutex_lock(&p->svc->lock);
-    part =
-        wn_part_find(p->svc, item->rec.source, item->rec.generation);
+    part = wn_part_find(p->svc, item->rec.source, item->rec.generation);
     if (part != NULL && part->fenced)
         part = NULL;
     pthread_mutex_unlock(&p->svc->lock);
@@ -243,12 +241,11 @@ admit_held(struct poll *p, struct wn_err *err)
     if (part != NULL) {
         claim.source = part->source;
         claim.epoch = part->epoch;
-        rc = wn_store_attempt(
-            p->store, &claim, item->rec.offset, &deaths, err);
+        rc = wn_store_attempt(p->store, &claim, item->rec.offset, &deaths, err);
     }
     if (rc == WN_RETRY) {
         p->held_retry_us = wn_clock_mono_us() +
-            (int64_t)wn_svc_backoff_ms(p->held_tries++) * 1000;
+                           (int64_t)wn_svc_backoff_ms(p->held_tries++) * 1000;
         return WN_OK;
     }
     p->held = NULL;
@@ -347,10 +344,8 @@ tell_source(struct poll *p)
 
     pthread_mutex_lock(&svc->lock);
     for (i = 0; i < WN_PART_BUCKETS; i++) {
-        for (part = svc->parts[i]; part != NULL && n < 64;
-             part = part->next) {
-            if (part->gone ||
-                (!part->fenced && part->told == part->committed))
+        for (part = svc->parts[i]; part != NULL && n < 64; part = part->next) {
+            if (part->gone || (!part->fenced && part->told == part->committed))
                 continue;
             part->told = part->committed;
             news[n].source = part->source;
@@ -424,8 +419,7 @@ close_source(struct poll *p)
 static enum wn_status
 open_source(struct poll *p, struct wn_err *err)
 {
-    const char *kind =
-        wn_opt_str(p->svc->conf->options, WN_OPT_INGEST_SOURCE);
+    const char *kind = wn_opt_str(p->svc->conf->options, WN_OPT_INGEST_SOURCE);
 
     p->paused = false;
     p->flip_us = wn_clock_mono_us() - FLIP_US;
@@ -469,7 +463,7 @@ static bool
 is_drained(const struct poll *p)
 {
     return p->source->ops->drained(p->source) && p->held == NULL &&
-        atomic_load(&p->svc->items) == 0;
+           atomic_load(&p->svc->items) == 0;
 }
 
 static enum wn_status
@@ -530,8 +524,7 @@ run(struct poll *p, struct wn_err *err)
 static void
 leave(struct poll *p)
 {
-    while (!atomic_load(&p->svc->drain_done) ||
-        atomic_load(&p->svc->relay_on))
+    while (!atomic_load(&p->svc->drain_done) || atomic_load(&p->svc->relay_on))
         wn_svc_nap(p->svc, 5, true);
     if (p->source != NULL)
         tell_source(p);

@@ -51,8 +51,7 @@ decide(struct wn_svc *svc, struct wn_item *item)
     int64_t begin = wn_clock_mono_us();
 
     wn_flow_move(item, WN_FLOW_SCORED);
-    wn_policy_eval(svc->conf->policy, &item->sig, &item->arena,
-        &item->verdict);
+    wn_policy_eval(svc->conf->policy, &item->sig, &item->arena, &item->verdict);
     item->policy_version = wn_policy_version(svc->conf->policy);
     if (svc->conf->score_instead == NULL) {
         item->model_version = wn_classifier_version(svc->conf->classifier);
@@ -143,8 +142,7 @@ wn_score_thread(void *arg)
         rc = wn_scorer_new(&scorer, svc->conf->classifier,
             (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS), &err);
     if (rc == WN_OK)
-        rc = work(svc, scorer, (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH),
-            &err);
+        rc = work(svc, scorer, (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH), &err);
     if (rc != WN_OK)
         wn_svc_fail(svc, rc, &err);
     wn_scorer_free(scorer);

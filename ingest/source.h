@@ -24,8 +24,8 @@ struct wn_source_events {
     void *arg;
     /* A partition is ours. Items of it carry generation; older generations of
      * the same source are void from here on. */
-    void (*assigned)(void *arg, const struct wn_claim *claim,
-        uint64_t generation);
+    void (*assigned)(
+        void *arg, const struct wn_claim *claim, uint64_t generation);
     /* It is not ours any more, or will not be when this returns: drops what
      * is in hand, waits at most 2 s for a running commit. `lost`: somebody
      * else may have it already, so it is not released in the store. */

@@ -77,8 +77,8 @@ forget_gone(struct jsonl *s)
     for (size_t i = 0; s->env.follow && i < s->files_n; i++) {
         struct wn_file *f = s->files[i];
 
-        if (f->state != WN_FILE_WAITING || f->held ||
-            stat(f->path, &sb) == 0 || errno != ENOENT)
+        if (f->state != WN_FILE_WAITING || f->held || stat(f->path, &sb) == 0 ||
+            errno != ENOENT)
             continue;
         wn_file_free(f, &s->env);
         s->files_n--;
@@ -127,7 +127,7 @@ is_jsonl(const struct dirent *e)
     size_t n = strlen(e->d_name);
 
     return n > 6 && e->d_name[0] != '.' &&
-        strcmp(e->d_name + n - 6, ".jsonl") == 0;
+           strcmp(e->d_name + n - 6, ".jsonl") == 0;
 }
 
 /* By bytes, whatever the locale: the order is part of what a run does. */
@@ -168,9 +168,9 @@ real_path(const char *path, bool follow)
 
     if (real != NULL || errno != ENOENT || !follow)
         return real;
-    folder = slash == NULL ? strdup(".")
-        : slash == path    ? strdup("/")
-                           : strndup(path, (size_t)(slash - path));
+    folder = slash == NULL   ? strdup(".")
+             : slash == path ? strdup("/")
+                             : strndup(path, (size_t)(slash - path));
     if (folder != NULL)
         real = realpath(folder, NULL);
     if (real != NULL &&
@@ -218,8 +218,8 @@ nap(int ms)
 
 /* One step with one file; *ret_busy: it is worth calling again at once. */
 static enum wn_status
-step_file(struct jsonl *s, struct wn_file *f, int wait_ms,
-    struct wn_item **ret, bool *ret_busy, struct wn_err *err)
+step_file(struct jsonl *s, struct wn_file *f, int wait_ms, struct wn_item **ret,
+    bool *ret_busy, struct wn_err *err)
 {
     enum wn_status rc = WN_OK;
 
@@ -265,8 +265,8 @@ step_in_order(struct jsonl *s, int wait_ms, struct wn_item **ret,
 }
 
 static enum wn_status
-step_in_turn(struct jsonl *s, int wait_ms, struct wn_item **ret,
-    bool *ret_busy, struct wn_err *err)
+step_in_turn(struct jsonl *s, int wait_ms, struct wn_item **ret, bool *ret_busy,
+    struct wn_err *err)
 {
     const int64_t now = wn_clock_mono_us();
     enum wn_status rc = WN_OK;
@@ -317,16 +317,14 @@ jsonl_poll(struct wn_source *source, int timeout_ms, struct wn_item **ret,
 
     *ret = NULL;
     if (s->fenced[0] != '\0')
-        return wn_fail(
-            err, WN_STOP, "%s: another process reads it", s->fenced);
+        return wn_fail(err, WN_STOP, "%s: another process reads it", s->fenced);
     while (!*s->conf.stop) {
         int wait_ms = left_ms < NAP_MS ? (int)left_ms : NAP_MS;
 
         busy = false;
         if (!s->paused) {
-            rc = s->env.follow
-                ? step_in_turn(s, wait_ms, ret, &busy, err)
-                : step_in_order(s, wait_ms, ret, &busy, err);
+            rc = s->env.follow ? step_in_turn(s, wait_ms, ret, &busy, err)
+                               : step_in_order(s, wait_ms, ret, &busy, err);
             if (rc != WN_OK)
                 return rc;
             if (*ret != NULL) {
@@ -390,8 +388,8 @@ jsonl_lag(struct wn_source *source)
 {
     const struct jsonl *s = (const struct jsonl *)source;
     int64_t behind = 0;
-    double mean = s->lines == 0 ? LINE_GUESS
-                                : (double)s->bytes / (double)s->lines;
+    double mean =
+        s->lines == 0 ? LINE_GUESS : (double)s->bytes / (double)s->lines;
     size_t i;
 
     if (is_input(s) && !jsonl_drained(source))
@@ -425,8 +423,8 @@ static const struct wn_source_ops ops = {
 };
 
 enum wn_status
-wn_source_jsonl_open(struct wn_source **ret,
-    const struct wn_source_conf *conf, struct wn_err *err)
+wn_source_jsonl_open(struct wn_source **ret, const struct wn_source_conf *conf,
+    struct wn_err *err)
 {
     struct jsonl *s = calloc(1, sizeof(*s));
     const struct wn_options *o = conf->options;
@@ -443,8 +441,8 @@ wn_source_jsonl_open(struct wn_source **ret,
     s->env.generation = &s->generation;
     rc = find_files(s, err);
     if (rc == WN_OK && s->files_n == 0 && !s->env.follow)
-        rc = wn_fail(err, WN_REJECT,
-            "ingest.path: %s: no *.jsonl file in it", s->folder);
+        rc = wn_fail(err, WN_REJECT, "ingest.path: %s: no *.jsonl file in it",
+            s->folder);
     if (rc != WN_OK) {
         jsonl_close(&s->source);
         return rc;

@@ -146,14 +146,14 @@ on_out_of_range(struct wn_ksource *s, int32_t part)
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         snprintf(why, sizeof(why),
             "%s/%d: offset %" PRId64 " is out of range; set next_offset of "
-            "its source_cursor row to where reading shall go on", s->topic,
-            (int)part, at);
+            "its source_cursor row to where reading shall go on",
+            s->topic, (int)part, at);
     else if (at > high)
         snprintf(why, sizeof(why),
             "%s/%d: it ends at %" PRId64 ", before our offset %" PRId64
             ": the topic was made anew or cut off; read it under another "
-            "name, or set next_offset of its source_cursor row", s->topic,
-            (int)part, high, at);
+            "name, or set next_offset of its source_cursor row",
+            s->topic, (int)part, high, at);
     else
         snprintf(why, sizeof(why),
             "%s/%d: offsets %" PRId64 " to %" PRId64 " are gone, unread, by "
@@ -191,9 +191,9 @@ on_other(const rd_kafka_message_t *m)
     uint64_t missed;
 
     if (wn_log_limit(&limit, &missed))
-        wn_log(WN_LOG_WARN, "kafka.error", "partition=%d error=%s missed=%"
-            PRIu64 " text=%s", (int)m->partition, rd_kafka_err2name(m->err),
-            missed,
+        wn_log(WN_LOG_WARN, "kafka.error",
+            "partition=%d error=%s missed=%" PRIu64 " text=%s",
+            (int)m->partition, rd_kafka_err2name(m->err), missed,
             wn_log_quote(rd_kafka_message_errstr(m), text, sizeof(text)));
 }
 
@@ -275,8 +275,7 @@ on_record(struct wn_ksource *s, const rd_kafka_message_t *m,
     if (p == NULL || p->state != WN_KPART_HELD || m->offset < p->expected)
         return WN_OK;
     item = wn_item_new(ITEM_BYTES + 16 * (m->len + m->key_len));
-    if (item == NULL ||
-        !copy(item, m->payload, m->len, &item->rec.raw) ||
+    if (item == NULL || !copy(item, m->payload, m->len, &item->rec.raw) ||
         !copy(item, m->key, m->key_len, &item->rec.key)) {
         wn_item_free(item);
         return wn_fail(err, WN_STOP, "kafka: out of memory");
@@ -376,8 +375,8 @@ behind(const struct wn_ksource *s, int32_t part)
     const struct wn_kpart *p = &s->parts[part];
     int64_t low = -1, high = -1, at = p->committed;
 
-    if (rd_kafka_get_watermark_offsets(
-            s->rk, s->topic, part, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+    if (rd_kafka_get_watermark_offsets(s->rk, s->topic, part, &low, &high) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR ||
         high < 0)
         return -1;
     if (p->committed >= p->expected && p->eof > at)
@@ -425,7 +424,7 @@ leave_group(struct wn_ksource *s)
 
     error = rd_kafka_consumer_close_queue(s->rk, queue);
     while (error == NULL && !rd_kafka_consumer_closed(s->rk) &&
-        wn_clock_mono_us() < until) {
+           wn_clock_mono_us() < until) {
         ev = rd_kafka_queue_poll(queue, 50);
         if (ev == NULL)
             continue;
@@ -509,16 +508,15 @@ subscribe(struct wn_ksource *s, struct wn_err *err)
         rd_kafka_topic_partition_list_new(1);
     rd_kafka_resp_err_t e;
 
-    rd_kafka_topic_partition_list_add(
-        list, s->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_add(list, s->topic, RD_KAFKA_PARTITION_UA);
     e = rd_kafka_poll_set_consumer(s->rk);
     if (e == RD_KAFKA_RESP_ERR_NO_ERROR)
         e = rd_kafka_subscribe(s->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     return e == RD_KAFKA_RESP_ERR_NO_ERROR
-        ? WN_OK
-        : wn_fail(err, WN_REJECT, "kafka: subscribe to %s: %s", s->topic,
-              rd_kafka_err2str(e));
+               ? WN_OK
+               : wn_fail(err, WN_REJECT, "kafka: subscribe to %s: %s", s->topic,
+                     rd_kafka_err2str(e));
 }
 
 static enum wn_status
@@ -536,8 +534,8 @@ open_client(struct wn_ksource *s, struct wn_err *err)
 }
 
 enum wn_status
-wn_source_kafka_open(struct wn_source **ret,
-    const struct wn_source_conf *conf, struct wn_err *err)
+wn_source_kafka_open(struct wn_source **ret, const struct wn_source_conf *conf,
+    struct wn_err *err)
 {
     struct wn_ksource *s = calloc(1, sizeof(*s));
     enum wn_status rc;

@@ -26,8 +26,8 @@ struct writer {
     int64_t age_us;
     struct wn_partition *again; /* its commit is to be tried again */
     unsigned attempt;
-    int64_t retry_us;  /* not before, by the monotonic clock */
-    int64_t spoke_us;  /* last answer of the database        */
+    int64_t retry_us;              /* not before, by the monotonic clock */
+    int64_t spoke_us;              /* last answer of the database        */
     int64_t made_us, made_mono_us; /* partitions looked after */
     int64_t retained_us;
     struct wn_item **run; /* rows_max pointers */
@@ -48,8 +48,8 @@ answered(struct writer *w)
 static void
 away(struct writer *w, const struct wn_err *err)
 {
-    w->retry_us = wn_clock_mono_us() +
-        (int64_t)wn_svc_backoff_ms(w->attempt++) * 1000;
+    w->retry_us =
+        wn_clock_mono_us() + (int64_t)wn_svc_backoff_ms(w->attempt++) * 1000;
     atomic_store(&w->svc->database_ok, false);
     if (!w->svc->hard_stop)
         wn_health_set(w->svc->health, "database", false, err->text);
@@ -78,7 +78,7 @@ hour_has_passed(const struct writer *w)
     int64_t wall = wn_clock_now_us() - w->made_us;
 
     return w->made_us == 0 || wall >= HOUR_US || wall <= -HOUR_US ||
-        wn_clock_mono_us() - w->made_mono_us >= HOUR_US;
+           wn_clock_mono_us() - w->made_mono_us >= HOUR_US;
 }
 
 static enum wn_status
@@ -152,8 +152,8 @@ dead_class(const struct wn_item *item)
 {
     static const char *const classes[] = { "json", "id", "type", "event",
         "size", "crash", "constraint" };
-    const char *colon =
-        item->cause.len > 0 ? memchr(item->cause.p, ':', item->cause.len)
+    const char *colon = item->cause.len > 0
+                            ? memchr(item->cause.p, ':', item->cause.len)
                             : NULL;
     unsigned i;
 
@@ -175,8 +175,8 @@ count_item(const struct wn_item *item, int64_t now_us)
     if (item->outcome == WN_SCORED || item->outcome == WN_DEGRADED)
         wn_metric_add(WN_M_ACTIONS, (unsigned)item->verdict.action, 1);
     if (item->rec.time_us != WN_TIME_UNKNOWN && item->rec.time_us <= now_us)
-        wn_metric_observe(WN_M_VERDICT_AGE, 0,
-            (double)(now_us - item->rec.time_us) / 1e6);
+        wn_metric_observe(
+            WN_M_VERDICT_AGE, 0, (double)(now_us - item->rec.time_us) / 1e6);
 }
 
 /* The first n of the window leave it, stored. */
@@ -230,9 +230,9 @@ run_length(const struct writer *w, const struct wn_partition *p)
 static bool
 is_due(const struct writer *w, const struct wn_partition *p, size_t n)
 {
-    return n >= w->rows_max || n < p->ready || p->run > 0 ||
-        w->svc->stopping || atomic_load(&w->svc->items) == p->ready ||
-        wn_clock_mono_us() - p->ready_us >= w->age_us;
+    return n >= w->rows_max || n < p->ready || p->run > 0 || w->svc->stopping ||
+           atomic_load(&w->svc->items) == p->ready ||
+           wn_clock_mono_us() - p->ready_us >= w->age_us;
 }
 
 /* false when it was revoked before we began. */
@@ -426,9 +426,8 @@ wn_writer_thread(void *arg)
     w.bytes_max = (size_t)wn_opt_int(o, WN_OPT_STORE_BYTES);
     w.age_us = wn_opt_int(o, WN_OPT_STORE_AGE) * 1000;
     w.run = calloc(w.rows_max, sizeof(*w.run));
-    rc = w.run == NULL
-        ? wn_fail(&err, WN_STOP, "writer: out of memory")
-        : wn_svc_store_open(w.svc, &w.store, 0, &err);
+    rc = w.run == NULL ? wn_fail(&err, WN_STOP, "writer: out of memory")
+                       : wn_svc_store_open(w.svc, &w.store, 0, &err);
     if (rc == WN_OK)
         work(&w);
     else if (rc != WN_RETRY)

@@ -24,8 +24,7 @@ read_stream(json_t **ret, FILE *f, const char *file, struct wn_err *err)
     rewind(f);
     *ret = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
     if (*ret == NULL)
-        return wn_fail(
-            err, WN_REJECT, "%s:%d: %s", file, why.line, why.text);
+        return wn_fail(err, WN_REJECT, "%s:%d: %s", file, why.line, why.text);
     return WN_OK;
 }
 
@@ -63,8 +62,7 @@ get_size(const json_t *root, const char *name, size_t min, size_t max,
     if (!json_is_integer(v) || json_integer_value(v) < (json_int_t)min ||
         json_integer_value(v) > (json_int_t)max)
         return wn_fail(err, WN_REJECT,
-            "config.json: '%s' is not an integer in %zu..%zu", name, min,
-            max);
+            "config.json: '%s' is not an integer in %zu..%zu", name, min, max);
     *ret = (size_t)json_integer_value(v);
     return WN_OK;
 }
@@ -132,8 +130,7 @@ read_family(struct wn_config *conf, const json_t *root, struct wn_err *err)
 }
 
 static enum wn_status
-read_activation(
-    struct wn_config *conf, const json_t *root, struct wn_err *err)
+read_activation(struct wn_config *conf, const json_t *root, struct wn_err *err)
 {
     static const struct {
         const char *name;
@@ -155,8 +152,8 @@ read_activation(
             return WN_OK;
         }
     }
-    return wn_fail(err, WN_REJECT,
-        "config.json: %s '%.40s' is not supported", member, name);
+    return wn_fail(err, WN_REJECT, "config.json: %s '%.40s' is not supported",
+        member, name);
 }
 
 /* DistilBERT's is fixed in its code and not written down. */
@@ -182,8 +179,8 @@ set_pooling(struct wn_config *conf, const char *file, const char *name,
     else if (name != NULL && strcmp(name, "cls") == 0)
         conf->shape.pooling = WN_POOL_CLS;
     else
-        return wn_fail(err, WN_REJECT,
-            "%s: pooling is neither 'mean' nor 'cls'", file);
+        return wn_fail(
+            err, WN_REJECT, "%s: pooling is neither 'mean' nor 'cls'", file);
     return WN_OK;
 }
 
@@ -226,11 +223,9 @@ read_pooling(struct wn_config *conf, const json_t *root, const char *dir,
     enum wn_status rc;
 
     if (own != NULL)
-        return set_pooling(
-            conf, "config.json", json_string_value(own), err);
+        return set_pooling(conf, "config.json", json_string_value(own), err);
     conf->shape.pooling = WN_POOL_CLS;
-    rc = wn_config_load_json(
-        &file, dir, "1_Pooling/config.json", true, err);
+    rc = wn_config_load_json(&file, dir, "1_Pooling/config.json", true, err);
     if (rc == WN_OK && file != NULL)
         rc = read_pooling_file(conf, file, err);
     json_decref(file);
@@ -254,8 +249,7 @@ read_root(struct wn_config *conf, const json_t *root, const char *dir,
         rc = read_eps(conf, root, err);
     if (rc == WN_OK)
         rc = read_pooling(conf, root, dir, err);
-    conf->shape.labels =
-        json_object_size(json_object_get(root, "id2label"));
+    conf->shape.labels = json_object_size(json_object_get(root, "id2label"));
     return rc;
 }
 

@@ -120,8 +120,7 @@ wn_workspace_new(struct wn_workspace **ret, const struct wn_encoder *e,
     size_t n;
 
     if (tokens_max == 0 || tokens_max > 1 << 20)
-        return wn_fail(
-            err, WN_REJECT, "workspace: tokens not in 1..1048576");
+        return wn_fail(err, WN_REJECT, "workspace: tokens not in 1..1048576");
     w = calloc(1, sizeof(*w));
     if (w == NULL)
         return wn_fail(err, WN_STOP, "workspace: out of memory");
@@ -190,8 +189,8 @@ embed(const struct wn_encoder *e, const int32_t *ids, const size_t *offsets,
             e->ops->add_bias(row, e->positions + i * h, 1, h);
         }
     }
-    e->ops->norm(x, NULL, NULL, e->norm.gamma, e->norm.beta,
-        e->conf.norm_eps, offsets[n], h);
+    e->ops->norm(x, NULL, NULL, e->norm.gamma, e->norm.beta, e->conf.norm_eps,
+        offsets[n], h);
 }
 
 /*
@@ -205,8 +204,8 @@ attend_head(const struct wn_encoder *e, float *scores, const float *q,
     size_t h = e->conf.shape.hidden, d = h / e->conf.shape.heads;
     blasint l = (blasint)len, row = (blasint)(3 * h);
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, l, l, (blasint)d,
-        1.0f, q, row, q + h, row, 0.0f, scores, l);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, l, l, (blasint)d, 1.0f,
+        q, row, q + h, row, 0.0f, scores, l);
     e->ops->softmax(scores, 1.0f / sqrtf((float)d), len, len);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, l, (blasint)d, l,
         1.0f, scores, l, q + 2 * h, row, 0.0f, out, (blasint)h);
@@ -230,8 +229,8 @@ attend(const struct wn_encoder *e, struct wn_workspace *w,
 }
 
 static void
-activate(const struct wn_encoder *e, float *x, const struct wn_linear *l,
-    size_t t)
+activate(
+    const struct wn_encoder *e, float *x, const struct wn_linear *l, size_t t)
 {
     switch (e->conf.activation) {
     case WN_GELU_ERF:
@@ -264,8 +263,8 @@ run_layer(const struct wn_encoder *e, const struct wn_layer *l,
     multiply(&l->ffn_in, w->x, w->ffn, t);
     activate(e, w->ffn, &l->ffn_in, t);
     multiply(&l->ffn_out, w->ffn, w->y, t);
-    e->ops->norm(w->x, w->y, l->ffn_out.b, l->ffn_norm.gamma,
-        l->ffn_norm.beta, eps, t, h);
+    e->ops->norm(w->x, w->y, l->ffn_out.b, l->ffn_norm.gamma, l->ffn_norm.beta,
+        eps, t, h);
 }
 
 /* pooled (n, H) */

@@ -24,7 +24,7 @@ struct wn_layer {
 struct wn_encoder {
     struct wn_config conf;
     struct wn_safetensors *file;
-    bool *used; /* of the file's tensors: is it one of this network? */
+    bool *used;      /* of the file's tensors: is it one of this network? */
     char prefix[16]; /* "bert.", "distilbert." or "" before every name */
     const struct wn_ops *ops;
 
@@ -42,7 +42,7 @@ struct wn_encoder {
 };
 
 struct wn_workspace {
-    float *block; /* the one allocation that the rest points into */
+    float *block;  /* the one allocation that the rest points into */
     float *x;      /* (T, H)                                       */
     float *y;      /* (T, H): attention's and FFN's output         */
     float *qkv;    /* (T, 3H)                                      */

@@ -56,8 +56,7 @@ find(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
 /* The scales of an I8 matrix: "<name>.scale", F32, one a row. */
 static enum wn_status
 find_scale(const struct wn_encoder *e, const char *name,
-    const struct wn_tensor *t, const struct wn_tensor **ret,
-    struct wn_err *err)
+    const struct wn_tensor *t, const struct wn_tensor **ret, struct wn_err *err)
 {
     char scale[NAME_MAX_LEN + 8];
     enum wn_status rc;
@@ -154,7 +153,15 @@ load_norm(struct wn_encoder *e, struct wn_norm *norm, const char *base,
 
 /* Part names of a layer in the two families. */
 enum part {
-    LAYER, QUERY, KEY, VALUE, ATTN_OUT, ATTN_NORM, FFN_IN, FFN_OUT, FFN_NORM
+    LAYER,
+    QUERY,
+    KEY,
+    VALUE,
+    ATTN_OUT,
+    ATTN_NORM,
+    FFN_IN,
+    FFN_OUT,
+    FFN_NORM
 };
 static const char *const parts[][2] = {
     [LAYER] = { "encoder.layer", "transformer.layer" },
@@ -188,8 +195,8 @@ load_qkv(struct wn_encoder *e, struct wn_linear *qkv, size_t layer,
 
     alloc_linear(e, qkv, 3 * h, h);
     for (size_t i = 0; i < 3 && rc == WN_OK; i++)
-        rc = load_rows(e, qkv, i * h, h,
-            part_name(e, layer, order[i], name), err);
+        rc = load_rows(
+            e, qkv, i * h, h, part_name(e, layer, order[i], name), err);
     return rc;
 }
 
@@ -203,11 +210,10 @@ load_layer(struct wn_encoder *e, size_t i, struct wn_err *err)
 
     rc = load_qkv(e, &l->qkv, i, err);
     if (rc == WN_OK)
-        rc = load_linear(e, &l->attn_out, h, h,
-            part_name(e, i, ATTN_OUT, name), err);
+        rc = load_linear(
+            e, &l->attn_out, h, h, part_name(e, i, ATTN_OUT, name), err);
     if (rc == WN_OK)
-        rc = load_norm(
-            e, &l->attn_norm, part_name(e, i, ATTN_NORM, name), err);
+        rc = load_norm(e, &l->attn_norm, part_name(e, i, ATTN_NORM, name), err);
     if (rc == WN_OK)
         rc = load_linear(
             e, &l->ffn_in, f, h, part_name(e, i, FFN_IN, name), err);
@@ -215,8 +221,7 @@ load_layer(struct wn_encoder *e, size_t i, struct wn_err *err)
         rc = load_linear(
             e, &l->ffn_out, h, f, part_name(e, i, FFN_OUT, name), err);
     if (rc == WN_OK)
-        rc = load_norm(
-            e, &l->ffn_norm, part_name(e, i, FFN_NORM, name), err);
+        rc = load_norm(e, &l->ffn_norm, part_name(e, i, FFN_NORM, name), err);
     return rc;
 }
 
@@ -245,8 +250,7 @@ load_embeddings(struct wn_encoder *e, struct wn_err *err)
     enum wn_status rc;
     float *types;
 
-    end = name +
-        snprintf(name, sizeof(name), "%sembeddings.", e->prefix);
+    end = name + snprintf(name, sizeof(name), "%sembeddings.", e->prefix);
     strcpy(end, "word_embeddings.weight");
     rc = find(e, name, s->vocab, s->hidden, &e->words, err);
     if (rc == WN_OK)
@@ -319,7 +323,7 @@ count_floats(const struct wn_encoder_shape *s)
     size_t head = h * h + h + s->labels * (h + 1) + 4 * 16;
 
     return s->layers * layer + (s->positions + s->types + 2) * h + 4 * 16 +
-        head;
+           head;
 }
 
 /* A config.json that promises more than the file holds must not make us
@@ -332,8 +336,7 @@ alloc_floats(struct wn_encoder *e, struct wn_err *err)
 
     for (size_t i = 0; i < wn_safetensors_n(e->file); i++)
         held += wn_safetensors_at(e->file, i)->n;
-    layers = s->layers * (4 * s->hidden * s->hidden +
-        2 * s->hidden * s->ffn);
+    layers = s->layers * (4 * s->hidden * s->hidden + 2 * s->hidden * s->ffn);
     if (layers + (s->positions + s->vocab) * s->hidden > held)
         return wn_fail(err, WN_REJECT,
             "%s: holds fewer numbers than config.json says",

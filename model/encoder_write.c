@@ -82,8 +82,8 @@ add_quantized(
 
 /* All tensors of the network; `matrices` is room to put the I8 ones aside. */
 static bool
-add_all(const struct wn_encoder *e, struct list *l,
-    struct wn_tensor *matrices, size_t *ret_matrices_n)
+add_all(const struct wn_encoder *e, struct list *l, struct wn_tensor *matrices,
+    size_t *ret_matrices_n)
 {
     size_t n = 0;
 
@@ -117,8 +117,8 @@ wn_encoder_write_int8(const struct wn_encoder *e, const char *dir,
     enum wn_status rc;
 
     wn_arena_init(&l.arena, 1 << 20, SIZE_MAX);
-    l.tensors = wn_arena_array(
-        &l.arena, 2 * n + extra_n + 1, sizeof(*l.tensors));
+    l.tensors =
+        wn_arena_array(&l.arena, 2 * n + extra_n + 1, sizeof(*l.tensors));
     matrices = wn_arena_array(&l.arena, n + 1, sizeof(*matrices));
     if (l.tensors == NULL || matrices == NULL ||
         !add_all(e, &l, matrices, &matrices_n)) {

@@ -141,9 +141,8 @@ wn_measure(const double *scores, const int8_t *labels, size_t n,
         }
     }
     free(s);
-    m.auc = m.pos > 0 && m.neg > 0
-        ? wins / ((double)m.pos * (double)m.neg)
-        : NAN;
+    m.auc =
+        m.pos > 0 && m.neg > 0 ? wins / ((double)m.pos * (double)m.neg) : NAN;
     m.recall = m.pos > 0 ? (double)hit[1] / (double)m.pos : NAN;
     m.fpr = m.neg > 0 ? (double)hit[0] / (double)m.neg : NAN;
     *ret = m;

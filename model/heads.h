@@ -44,8 +44,8 @@ struct wn_measure {
     double fpr;    /* share of negatives >= threshold; NaN without negatives */
 };
 /* WN_STOP without memory. */
-enum wn_status wn_measure(const double *scores, const int8_t *labels,
-    size_t n, double threshold, struct wn_measure *ret, struct wn_err *err);
+enum wn_status wn_measure(const double *scores, const int8_t *labels, size_t n,
+    double threshold, struct wn_measure *ret, struct wn_err *err);
 
 /* The lowest score that at most a share `fpr` of the negatives reaches; over
  * every negative's where none does. 0.5 without negatives. */

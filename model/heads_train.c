@@ -72,8 +72,8 @@ step(float *w, float *g2, float g, float rate)
 }
 
 static void
-report(const struct wn_train_conf *conf, size_t epoch, double loss,
-    double known)
+report(
+    const struct wn_train_conf *conf, size_t epoch, double loss, double known)
 {
     if (conf->progress != NULL)
         conf->progress(conf->arg, epoch, known > 0 ? loss / known : 0);
@@ -144,8 +144,7 @@ out:
 
 /* Mean and 1 / deviation of each column. */
 static void
-standardise(
-    const float *x, size_t n, size_t width, double *mean, double *inv)
+standardise(const float *x, size_t n, size_t width, double *mean, double *inv)
 {
     for (size_t k = 0; k < width; k++)
         mean[k] = inv[k] = 0;
@@ -338,8 +337,7 @@ wn_fit_logistic(const double *x, size_t n, size_t k, const int8_t *labels,
 
             for (size_t j = 0; j <= k; j++)
                 tried[j] = beta[j] - size * d[j];
-            now = newton_sums(
-                x, n, k, labels, stride, weight, tried, g_, h_);
+            now = newton_sums(x, n, k, labels, stride, weight, tried, g_, h_);
             size /= 2;
         } while (!(now <= loss) && size > 1e-6);
         if (!(now <= loss))

@@ -32,17 +32,15 @@ struct wn_sparse {
     const size_t *offsets;
     size_t n, features;
 };
-enum wn_status wn_train_sparse(const struct wn_sparse *x,
-    const int8_t *labels, const float *weight,
-    const struct wn_train_conf *conf, float *weights,
+enum wn_status wn_train_sparse(const struct wn_sparse *x, const int8_t *labels,
+    const float *weight, const struct wn_train_conf *conf, float *weights,
     float bias[WN_HEADS_OUT], struct wn_err *err);
 
 /* Rows of `width` numbers; standardised inside, which is undone in the result:
  * weights (WN_HEADS_OUT, width) apply to x as it is. */
 enum wn_status wn_train_dense(const float *x, size_t n, size_t width,
-    const int8_t *labels, const float *weight,
-    const struct wn_train_conf *conf, float *weights,
-    float bias[WN_HEADS_OUT], struct wn_err *err);
+    const int8_t *labels, const float *weight, const struct wn_train_conf *conf,
+    float *weights, float bias[WN_HEADS_OUT], struct wn_err *err);
 
 /*
  * Logistic regression of one label on k <= 3 numbers a row by Newton's method
@@ -50,7 +48,7 @@ enum wn_status wn_train_dense(const float *x, size_t n, size_t width,
  * k = 1. labels: every `stride`-th. beta (k + 1), the constant last.
  */
 #define WN_LOGISTIC_MAX 3
-void wn_fit_logistic(const double *x, size_t n, size_t k,
-    const int8_t *labels, size_t stride, const float *weight, double *beta);
+void wn_fit_logistic(const double *x, size_t n, size_t k, const int8_t *labels,
+    size_t stride, const float *weight, double *beta);
 
 #endif

@@ -12,8 +12,8 @@
 /* A word of k characters makes at most 1 + 1 word rows and, with its two
  * bounds, 3 rows a character and a few more. */
 #define ROWS_MAX (5u * (WN_NGRAM_CHARS_MAX + 2))
-#define BOUND 1     /* stands before and after a word            */
-#define DIGIT '0'   /* stands for every digit: 19.99 like 24.50  */
+#define BOUND 1   /* stands before and after a word            */
+#define DIGIT '0' /* stands for every digit: 19.99 like 24.50  */
 
 enum { SEED_WORD = 1, SEED_PAIR, SEED_CHARS };
 
@@ -82,14 +82,13 @@ word_char(int32_t c)
     if (c < 0x80)
         return (c >= 'a' && c <= 'z') || c == DIGIT || c == '_' || c == '\'';
     return u_isalnum(c) ||
-        (U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_MC_MASK)) != 0;
+           (U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_MC_MASK)) != 0;
 }
 
 /* Words are runs of letters and digits; any other character is a word, a run
  * of the same one too ("!!!"). *last: the word before, 0 at the start. */
 static void
-add_words(
-    struct wn_ngram_bag *b, const int32_t *c, size_t n, uint64_t *last)
+add_words(struct wn_ngram_bag *b, const int32_t *c, size_t n, uint64_t *last)
 {
     size_t i = 0;
 
@@ -154,8 +153,8 @@ check(const struct wn_tensor *t, const char *name, enum wn_dtype dtype,
     size_t rows, struct wn_err *err)
 {
     if (t == NULL)
-        return wn_fail(err, WN_REJECT,
-            "model.safetensors: no tensor '%s'", name);
+        return wn_fail(
+            err, WN_REJECT, "model.safetensors: no tensor '%s'", name);
     if (t->dtype != dtype || t->rank != 2 || t->shape[0] != rows ||
         t->shape[1] != WN_NGRAM_OUT)
         return wn_fail(err, WN_REJECT,
@@ -165,8 +164,8 @@ check(const struct wn_tensor *t, const char *name, enum wn_dtype dtype,
 }
 
 enum wn_status
-wn_ngram_open(struct wn_ngram *ret, const struct wn_safetensors *st,
-    struct wn_err *err)
+wn_ngram_open(
+    struct wn_ngram *ret, const struct wn_safetensors *st, struct wn_err *err)
 {
     const struct wn_tensor *w = wn_safetensors_find(st, "ngram.weight");
     const struct wn_tensor *s = wn_safetensors_find(st, "ngram.scale");
@@ -221,8 +220,8 @@ wn_ngram_quantise(const float *weights, const float gain[WN_NGRAM_OUT],
                 top = fmaxf(top, fabsf(w[i * WN_NGRAM_OUT]));
             ret_scale[t][h] = top * gain[h] / 127.0f;
             for (size_t i = 0; i < WN_NGRAM_BUCKETS; i++)
-                q[i * WN_NGRAM_OUT] = top > 0
-                    ? (int8_t)lrintf(w[i * WN_NGRAM_OUT] / top * 127.0f)
-                    : 0;
+                q[i * WN_NGRAM_OUT] =
+                    top > 0 ? (int8_t)lrintf(w[i * WN_NGRAM_OUT] / top * 127.0f)
+                            : 0;
         }
 }

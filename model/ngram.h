@@ -21,10 +21,10 @@
 #include "core/status.h"
 #include "model/safetensors.h"
 
-#define WN_NGRAM_BUCKETS (1u << 18)        /* of one table: words, characters */
-#define WN_NGRAM_ROWS (2u * WN_NGRAM_BUCKETS) /* words first                  */
-#define WN_NGRAM_OUT 4                     /* one weight a head and row       */
-#define WN_NGRAM_CHARS_MAX 8192            /* code points read of a text      */
+#define WN_NGRAM_BUCKETS (1u << 18) /* of one table: words, characters */
+#define WN_NGRAM_ROWS (2u * WN_NGRAM_BUCKETS) /* words first */
+#define WN_NGRAM_OUT 4          /* one weight a head and row       */
+#define WN_NGRAM_CHARS_MAX 8192 /* code points read of a text      */
 
 /* The distinct rows that a text touches. Scratch is kept between texts. */
 struct wn_ngram_bag {
@@ -47,8 +47,8 @@ struct wn_ngram {
 };
 
 /* Finds "ngram.weight" I8 and "ngram.scale" F32. WN_REJECT: what is wrong. */
-enum wn_status wn_ngram_open(struct wn_ngram *ret,
-    const struct wn_safetensors *st, struct wn_err *err);
+enum wn_status wn_ngram_open(
+    struct wn_ngram *ret, const struct wn_safetensors *st, struct wn_err *err);
 /* out: 0 for an empty bag. */
 void wn_ngram_score(const struct wn_ngram *m, const uint32_t *rows, size_t n,
     float out[WN_NGRAM_OUT]);

@@ -103,13 +103,13 @@ add_bias_body(float *x, const float *bias, size_t rows, size_t n)
     }
 }
 
-#define MAP_BODY(name, one)                                                   \
-    BODY void name(float *x, const float *bias, size_t rows, size_t n)        \
-    {                                                                         \
-        for (size_t r = 0; r < rows; r++, x += n) {                           \
-            for (size_t i = 0; i < n; i++)                                    \
-                x[i] = one(x[i] + bias[i]);                                   \
-        }                                                                     \
+#define MAP_BODY(name, one)                                                    \
+    BODY void name(float *x, const float *bias, size_t rows, size_t n)         \
+    {                                                                          \
+        for (size_t r = 0; r < rows; r++, x += n) {                            \
+            for (size_t i = 0; i < n; i++)                                     \
+                x[i] = one(x[i] + bias[i]);                                    \
+        }                                                                      \
     }
 MAP_BODY(gelu_erf_body, gelu_erf_one)
 MAP_BODY(gelu_tanh_body, gelu_tanh_one)
@@ -172,8 +172,7 @@ norm_body(float *x, const float *y, const float *bias, const float *gamma,
             y += n;
         }
         mean = sum(x, n) / (float)n;
-        inv = 1.0f /
-            __builtin_sqrtf(sum_squares(x, mean, n) / (float)n + eps);
+        inv = 1.0f / __builtin_sqrtf(sum_squares(x, mean, n) / (float)n + eps);
         for (size_t i = 0; i < n; i++)
             x[i] = (x[i] - mean) * inv * gamma[i] + beta[i];
     }
@@ -214,39 +213,39 @@ softmax_body(float *x, float scale, size_t rows, size_t n)
 }
 
 /* One function of each body for an instruction set, and their table. */
-#define VARIANT(set, target)                                                  \
-    target static void add_bias_##set(                                        \
-        float *x, const float *bias, size_t rows, size_t n)                   \
-    {                                                                         \
-        add_bias_body(x, bias, rows, n);                                      \
-    }                                                                         \
-    target static void norm_##set(float *x, const float *y,                   \
-        const float *bias, const float *gamma, const float *beta, float eps,  \
-        size_t rows, size_t n)                                                \
-    {                                                                         \
-        norm_body(x, y, bias, gamma, beta, eps, rows, n);                     \
-    }                                                                         \
-    target static void gelu_erf_##set(                                        \
-        float *x, const float *bias, size_t rows, size_t n)                   \
-    {                                                                         \
-        gelu_erf_body(x, bias, rows, n);                                      \
-    }                                                                         \
-    target static void gelu_tanh_##set(                                       \
-        float *x, const float *bias, size_t rows, size_t n)                   \
-    {                                                                         \
-        gelu_tanh_body(x, bias, rows, n);                                     \
-    }                                                                         \
-    target static void relu_##set(                                            \
-        float *x, const float *bias, size_t rows, size_t n)                   \
-    {                                                                         \
-        relu_body(x, bias, rows, n);                                          \
-    }                                                                         \
-    target static void softmax_##set(                                         \
-        float *x, float scale, size_t rows, size_t n)                         \
-    {                                                                         \
-        softmax_body(x, scale, rows, n);                                      \
-    }                                                                         \
-    static const struct wn_ops ops_##set = { add_bias_##set, norm_##set,      \
+#define VARIANT(set, target)                                                   \
+    target static void add_bias_##set(                                         \
+        float *x, const float *bias, size_t rows, size_t n)                    \
+    {                                                                          \
+        add_bias_body(x, bias, rows, n);                                       \
+    }                                                                          \
+    target static void norm_##set(float *x, const float *y, const float *bias, \
+        const float *gamma, const float *beta, float eps, size_t rows,         \
+        size_t n)                                                              \
+    {                                                                          \
+        norm_body(x, y, bias, gamma, beta, eps, rows, n);                      \
+    }                                                                          \
+    target static void gelu_erf_##set(                                         \
+        float *x, const float *bias, size_t rows, size_t n)                    \
+    {                                                                          \
+        gelu_erf_body(x, bias, rows, n);                                       \
+    }                                                                          \
+    target static void gelu_tanh_##set(                                        \
+        float *x, const float *bias, size_t rows, size_t n)                    \
+    {                                                                          \
+        gelu_tanh_body(x, bias, rows, n);                                      \
+    }                                                                          \
+    target static void relu_##set(                                             \
+        float *x, const float *bias, size_t rows, size_t n)                    \
+    {                                                                          \
+        relu_body(x, bias, rows, n);                                           \
+    }                                                                          \
+    target static void softmax_##set(                                          \
+        float *x, float scale, size_t rows, size_t n)                          \
+    {                                                                          \
+        softmax_body(x, scale, rows, n);                                       \
+    }                                                                          \
+    static const struct wn_ops ops_##set = { add_bias_##set, norm_##set,       \
         gelu_erf_##set, gelu_tanh_##set, relu_##set, softmax_##set };
 
 VARIANT(base, )

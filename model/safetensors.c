@@ -119,11 +119,9 @@ read_range(const struct wn_safetensors *st, struct wn_tensor *t,
     if (!json_is_array(range) || json_array_size(range) != 2 ||
         !get_size(json_array_get(range, 0), &begin) ||
         !get_size(json_array_get(range, 1), &end))
-        return bad_tensor(
-            st, t->name, "data_offsets is not [begin, end]", err);
+        return bad_tensor(st, t->name, "data_offsets is not [begin, end]", err);
     if (begin > end || end > data_len)
-        return bad_tensor(
-            st, t->name, "data_offsets leave the file", err);
+        return bad_tensor(st, t->name, "data_offsets leave the file", err);
     if (__builtin_mul_overflow(t->n, wn_dtype_bytes(t->dtype), &bytes) ||
         bytes != end - begin)
         return bad_tensor(
@@ -149,8 +147,8 @@ read_tensor(const struct wn_safetensors *st, struct wn_tensor *t,
     rc = read_shape(st, t, json_object_get(entry, "shape"), err);
     if (rc != WN_OK)
         return rc;
-    return read_range(st, t, json_object_get(entry, "data_offsets"), data,
-        data_len, err);
+    return read_range(
+        st, t, json_object_get(entry, "data_offsets"), data, data_len, err);
 }
 
 static enum wn_status
@@ -161,8 +159,8 @@ check_metadata(
     json_t *v;
 
     if (!json_is_object(meta))
-        return wn_fail(err, WN_REJECT, "%s: __metadata__ is not an object",
-            st->file);
+        return wn_fail(
+            err, WN_REJECT, "%s: __metadata__ is not an object", st->file);
     json_object_foreach(meta, key, v)
     {
         if (!json_is_string(v))
@@ -199,8 +197,8 @@ compare_name(const void *a, const void *b)
 
 /* No overlap, no hole, and the last end is the end of the file. */
 static enum wn_status
-check_cover(const struct wn_safetensors *st, const uint8_t *data,
-    struct wn_err *err)
+check_cover(
+    const struct wn_safetensors *st, const uint8_t *data, struct wn_err *err)
 {
     const uint8_t *at = data;
 
@@ -216,8 +214,8 @@ check_cover(const struct wn_safetensors *st, const uint8_t *data,
         at = begin + tensor_bytes(&st->tensors[i]);
     }
     if (at != st->map + st->size)
-        return wn_fail(err, WN_REJECT,
-            "%s: bytes after the last tensor", st->file);
+        return wn_fail(
+            err, WN_REJECT, "%s: bytes after the last tensor", st->file);
     return WN_OK;
 }
 
@@ -239,8 +237,7 @@ read_entries(struct wn_safetensors *st, json_t *root, const uint8_t *data,
         } else {
             t->name = strdup(name);
             if (t->name == NULL)
-                return wn_fail(
-                    err, WN_STOP, "%s: out of memory", st->file);
+                return wn_fail(err, WN_STOP, "%s: out of memory", st->file);
             st->n++;
             rc = read_tensor(st, t, entry, data, data_len, err);
         }
@@ -290,24 +287,21 @@ read_header(struct wn_safetensors *st, struct wn_err *err)
     enum wn_status rc;
 
     if (st->size < 8)
-        return wn_fail(err, WN_REJECT, "%s: shorter than its header length",
-            st->file);
+        return wn_fail(
+            err, WN_REJECT, "%s: shorter than its header length", st->file);
     len = get_u64(st->map);
     if (len > WN_SAFETENSORS_HEADER_MAX)
-        return wn_fail(err, WN_REJECT,
-            "%s: header of more than %d bytes", st->file,
-            WN_SAFETENSORS_HEADER_MAX);
+        return wn_fail(err, WN_REJECT, "%s: header of more than %d bytes",
+            st->file, WN_SAFETENSORS_HEADER_MAX);
     if (len > st->size - 8)
-        return wn_fail(
-            err, WN_REJECT, "%s: ends within its header", st->file);
+        return wn_fail(err, WN_REJECT, "%s: ends within its header", st->file);
     if (len == 0 || st->map[8] != '{')
         return wn_fail(
             err, WN_REJECT, "%s: header does not begin with '{'", st->file);
-    root = json_loadb((const char *)st->map + 8, (size_t)len,
-        JSON_REJECT_DUPLICATES, &why);
+    root = json_loadb(
+        (const char *)st->map + 8, (size_t)len, JSON_REJECT_DUPLICATES, &why);
     if (root == NULL)
-        return wn_fail(
-            err, WN_REJECT, "%s: header: %s", st->file, why.text);
+        return wn_fail(err, WN_REJECT, "%s: header: %s", st->file, why.text);
     rc = read_index(st, root, st->map + 8 + len, err);
     json_decref(root);
     return rc;
@@ -325,8 +319,7 @@ map_file(struct wn_safetensors *st, const char *path, struct wn_err *err)
     if (fd < 0)
         return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
     if (fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode) || sb.st_size == 0) {
-        rc = wn_fail(
-            err, WN_REJECT, "%s: empty or not a regular file", path);
+        rc = wn_fail(err, WN_REJECT, "%s: empty or not a regular file", path);
         goto out;
     }
     map = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

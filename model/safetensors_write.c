@@ -47,8 +47,7 @@ from_bf16(uint16_t h)
 }
 
 void
-wn_tensor_floats(
-    const struct wn_tensor *t, size_t first, size_t n, float *out)
+wn_tensor_floats(const struct wn_tensor *t, size_t first, size_t n, float *out)
 {
     const uint8_t *p =
         (const uint8_t *)t->data + first * wn_dtype_bytes(t->dtype);
@@ -109,8 +108,7 @@ static void
 add_entry(struct wn_buf *b, const struct wn_tensor *t, size_t begin)
 {
     wn_buf_json(b, t->name, strlen(t->name));
-    wn_buf_printf(
-        b, ":{\"dtype\":\"%s\",\"shape\":[", wn_dtype_name(t->dtype));
+    wn_buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", wn_dtype_name(t->dtype));
     for (size_t i = 0; i < t->rank; i++)
         wn_buf_printf(b, "%s%zu", i == 0 ? "" : ",", t->shape[i]);
     wn_buf_printf(b, "],\"data_offsets\":[%zu,%zu]}", begin,

@@ -371,10 +371,9 @@ has_type(const json_t *o, const char *name, const char *want)
 static enum wn_status
 read_model(struct wn_tokenizer *t, const json_t *model, struct wn_err *err)
 {
-    const char *prefix = json_string_value(
-        json_object_get(model, "continuing_subword_prefix"));
-    const json_t *chars =
-        json_object_get(model, "max_input_chars_per_word");
+    const char *prefix =
+        json_string_value(json_object_get(model, "continuing_subword_prefix"));
+    const json_t *chars = json_object_get(model, "max_input_chars_per_word");
 
     if (prefix != NULL && strcmp(prefix, "##") != 0)
         return wn_fail(err, WN_REJECT,
@@ -396,8 +395,8 @@ read_tokenizer_json(
 {
     const json_t *norm = json_object_get(root, "normalizer");
 
-    if (!json_is_object(norm) || !has_type(root, "normalizer",
-            "BertNormalizer") ||
+    if (!json_is_object(norm) ||
+        !has_type(root, "normalizer", "BertNormalizer") ||
         !has_type(root, "pre_tokenizer", "BertPreTokenizer") ||
         !has_type(root, "model", "WordPiece"))
         return wn_fail(err, WN_REJECT,
@@ -423,8 +422,7 @@ static enum wn_status
 read_json_vocab(struct wn_tokenizer *t, const json_t *root, const char *dir,
     struct wn_err *err)
 {
-    json_t *vocab =
-        json_object_get(json_object_get(root, "model"), "vocab");
+    json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
     enum wn_status rc;
     const char *piece;
     json_t *id;
@@ -477,8 +475,7 @@ find_specials(struct wn_tokenizer *t, struct wn_err *err)
         *rows[i].id =
             wn_vocab_find(t->vocab, rows[i].name, strlen(rows[i].name));
         if (*rows[i].id < 0)
-            return wn_fail(
-                err, WN_REJECT, "vocabulary: no %s", rows[i].name);
+            return wn_fail(err, WN_REJECT, "vocabulary: no %s", rows[i].name);
     }
     return WN_OK;
 }
@@ -493,8 +490,7 @@ read_folder(struct wn_tokenizer *t, const char *dir, struct wn_err *err)
     if (rc == WN_OK && root != NULL)
         rc = read_tokenizer_json(t, root, err);
     else if (rc == WN_OK)
-        rc = wn_config_load_json(
-            &old, dir, "tokenizer_config.json", true, err);
+        rc = wn_config_load_json(&old, dir, "tokenizer_config.json", true, err);
     if (rc == WN_OK && old != NULL)
         read_tokenizer_config(t, old);
     if (rc == WN_OK)

@@ -32,8 +32,8 @@ void wn_tokens_release(struct wn_tokens *tk);
 
 /* Tokens of text (valid UTF-8) without special ones, replacing what tk held.
  * WN_STOP without memory. Linear in len. */
-enum wn_status wn_tokenizer_run(const struct wn_tokenizer *t,
-    const char *text, size_t len, struct wn_tokens *tk, struct wn_err *err);
+enum wn_status wn_tokenizer_run(const struct wn_tokenizer *t, const char *text,
+    size_t len, struct wn_tokens *tk, struct wn_err *err);
 
 int32_t wn_tokenizer_cls(const struct wn_tokenizer *t);
 int32_t wn_tokenizer_sep(const struct wn_tokenizer *t);

@@ -36,7 +36,7 @@ static uint32_t
 category(int32_t c)
 {
     switch (c) {
-    case 0x166d: /* a full stop; a symbol since 12.0 */
+    case 0x166d:  /* a full stop; a symbol since 12.0 */
     case 0x111c9: /* punctuation; a mark since 11.0 */
         return U_GC_PO_MASK;
     case 0x1734: /* a mark without width; with one since 14.0 */
@@ -68,7 +68,7 @@ wn_unicode_is_punct(int32_t c)
 {
     if (c < 0x80)
         return (c >= 0x21 && c <= 0x2f) || (c >= 0x3a && c <= 0x40) ||
-            (c >= 0x5b && c <= 0x60) || (c >= 0x7b && c <= 0x7e);
+               (c >= 0x5b && c <= 0x60) || (c >= 0x7b && c <= 0x7e);
     return (category(c) & U_GC_P_MASK) != 0;
 }
 

@@ -243,8 +243,8 @@ wn_vocab_find(const struct wn_vocab *v, const char *piece, size_t len)
 }
 
 int32_t
-wn_vocab_longest(const struct wn_vocab *v, const char *p, size_t len,
-    bool cont, size_t *ret_len)
+wn_vocab_longest(const struct wn_vocab *v, const char *p, size_t len, bool cont,
+    size_t *ret_len)
 {
     uint64_t hashes[PIECE_MAX + 1];
 

@@ -153,11 +153,10 @@ wn_audit_row(
     struct wn_buf *o = &b->body;
 
     wn_buf_reset(o);
-    wn_cbor_map(o,
-        8u + judged + post->has_revision + (row->model != 0) +
-            (row->policy != 0) + (judged ? 5u : 0u) + id +
-            (post->author_id.p != NULL) + hash + (rec->raw.p != NULL) +
-            row->dead);
+    wn_cbor_map(o, 8u + judged + post->has_revision + (row->model != 0) +
+                       (row->policy != 0) + (judged ? 5u : 0u) + id +
+                       (post->author_id.p != NULL) + hash +
+                       (rec->raw.p != NULL) + row->dead);
     put_uint(o, KEY_FORM, 1);
     put_uint(o, KEY_KIND, WN_AUDIT_RECORD);
     put_uint(o, KEY_SOURCE, (uint64_t)rec->source);
@@ -186,8 +185,7 @@ wn_audit_row(
     if (judged)
         put_judged(o, row);
     if (id)
-        commitment(
-            o, KEY_POST, row, WN_COMMIT_POST, post->id.p, post->id.len);
+        commitment(o, KEY_POST, row, WN_COMMIT_POST, post->id.p, post->id.len);
     if (post->author_id.p != NULL)
         commitment(o, KEY_AUTHOR, row, WN_COMMIT_AUTHOR, post->author_id.p,
             post->author_id.len);

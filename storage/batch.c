@@ -226,7 +226,7 @@ static bool
 is_constraint(const struct wn_item *item)
 {
     return item->cause.len >= sizeof(constraint) - 1 &&
-        memcmp(item->cause.p, constraint, sizeof(constraint) - 1) == 0;
+           memcmp(item->cause.p, constraint, sizeof(constraint) - 1) == 0;
 }
 
 static enum wn_status
@@ -259,8 +259,7 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
         row->verdict_id);
     rc = wn_month_ready(st, row->ts, err);
     if (rc == WN_OK && item->model_version != NULL)
-        rc = wn_version_id(
-            st, "model", item->model_version, &row->model, err);
+        rc = wn_version_id(st, "model", item->model_version, &row->model, err);
     if (rc == WN_OK && item->policy_version != NULL)
         rc = wn_version_id(
             st, "policy", item->policy_version, &row->policy, err);
@@ -297,8 +296,8 @@ copy_put(struct wn_store *st, struct wn_buf *buf, struct wn_err *err)
     size_t at = 0, n;
 
     if (buf->failed)
-        return wn_fail(err, WN_STOP, "commit: a batch of over %u bytes",
-            COPY_BYTES_MAX);
+        return wn_fail(
+            err, WN_STOP, "commit: a batch of over %u bytes", COPY_BYTES_MAX);
     while (at < buf->len) {
         n = buf->len - at < (1u << 20) ? buf->len - at : 1u << 20;
         if (PQputCopyData(st->conn, buf->data + at, (int)n) != 1)
@@ -370,7 +369,7 @@ static bool
 server_busy(struct wn_store *st)
 {
     return PQflush(st->conn) >= 0 && PQconsumeInput(st->conn) != 0 &&
-        PQisBusy(st->conn) != 0;
+           PQisBusy(st->conn) != 0;
 }
 
 /* One COPY; by its end the encoder stands in the next table. */
@@ -465,8 +464,8 @@ commit_run(struct wn_store *st, struct wn_claim *claim, struct wn_item **items,
 {
     struct wn_batch *b = st->batch;
     int32_t leader = n > 0 && items[n - 1]->rec.leader_epoch >= 0
-        ? items[n - 1]->rec.leader_epoch
-        : claim->leader_epoch;
+                         ? items[n - 1]->rec.leader_epoch
+                         : claim->leader_epoch;
     enum wn_status rc;
     size_t i;
 
@@ -517,8 +516,8 @@ refuse(const char *sqlstate, struct wn_item *item, struct wn_err *err)
 
     if (is_constraint(item)) /* nothing of it is left to refuse */
         return wn_fail_in(err, WN_STOP, "a dead letter was refused");
-    cause = wn_arena_printf(
-        &item->arena, "%sSQLSTATE %s", constraint, sqlstate);
+    cause =
+        wn_arena_printf(&item->arena, "%sSQLSTATE %s", constraint, sqlstate);
     if (cause == NULL)
         return wn_fail(err, WN_STOP, "commit: out of memory");
     item->outcome = WN_DEAD;
@@ -576,13 +575,12 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
         return wn_fail(err, WN_STOP, "commit: a gap was refused");
     if (n == 1) {
         rc = refuse(sqlstate, items[0], err);
-        return rc != WN_OK
-            ? rc
-            : commit_range(st, claim, items, base, n, end, err);
+        return rc != WN_OK ? rc
+                           : commit_range(st, claim, items, base, n, end, err);
     }
     half = n / 2;
-    rc = commit_range(st, claim, items, base, half,
-        items[half - 1]->rec.next, err);
+    rc = commit_range(
+        st, claim, items, base, half, items[half - 1]->rec.next, err);
     if (rc != WN_OK)
         return rc;
     return commit_range(

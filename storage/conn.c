@@ -26,18 +26,17 @@ wn_sqlstate_status(const char *s)
         const char *begins;
         enum wn_status status;
     } table[] = {
-        { "MF001", WN_FENCED },
-        { "MF", WN_STOP },
-        { "08", WN_RETRY },    /* connection                       */
-        { "40", WN_RETRY },    /* serialization, deadlock          */
-        { "53", WN_RETRY },    /* disk full, memory, connections   */
-        { "57", WN_RETRY },    /* cancelled, shut down, starting   */
-        { "58", WN_RETRY },    /* system error                     */
-        { "55P03", WN_RETRY }, /* lock timeout                     */
-        { "25006", WN_RETRY }, /* read only: a standby, for now    */
-        { "25P03", WN_RETRY }, /* idle in transaction              */
-        { "22", WN_REJECT },   /* data                             */
-        { "23", WN_REJECT },   /* constraint                       */
+        { "MF001", WN_FENCED }, { "MF", WN_STOP },
+        { "08", WN_RETRY },     /* connection                       */
+        { "40", WN_RETRY },     /* serialization, deadlock          */
+        { "53", WN_RETRY },     /* disk full, memory, connections   */
+        { "57", WN_RETRY },     /* cancelled, shut down, starting   */
+        { "58", WN_RETRY },     /* system error                     */
+        { "55P03", WN_RETRY },  /* lock timeout                     */
+        { "25006", WN_RETRY },  /* read only: a standby, for now    */
+        { "25P03", WN_RETRY },  /* idle in transaction              */
+        { "22", WN_REJECT },    /* data                             */
+        { "23", WN_REJECT },    /* constraint                       */
         { "54000", WN_REJECT }, /* a value too long for its index  */
     };
     size_t i;
@@ -103,9 +102,9 @@ wn_conn_failed(struct wn_store *st, const PGresult *res, struct wn_err *err)
     if (status == WN_REJECT) /* its message may quote the row */
         return wn_fail(err, status, "database: SQLSTATE %s%s%s", state,
             cons != NULL || column != NULL ? " " : "",
-            cons != NULL       ? cons
-                : column != NULL ? column
-                                 : "");
+            cons != NULL     ? cons
+            : column != NULL ? column
+                             : "");
     one_line(text != NULL ? text : "", line, sizeof(line));
     wn_fail(err, status, "database: SQLSTATE %s: %s", state, line);
     if (strncmp(state, "57P", 3) == 0 || strncmp(state, "25P03", 5) == 0)
@@ -121,8 +120,8 @@ stopping(const struct wn_store *st)
 
 /* Waits for `events` on the socket until the deadline. */
 static enum wn_status
-poll_until(struct wn_store *st, short events, int64_t deadline_us,
-    struct wn_err *err)
+poll_until(
+    struct wn_store *st, short events, int64_t deadline_us, struct wn_err *err)
 {
     struct pollfd pfd = { .fd = PQsocket(st->conn), .events = events };
     int64_t left;
@@ -258,8 +257,8 @@ finish_connect(struct wn_store *st, struct wn_err *err)
     while (next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED)
             return wn_conn_lost(st, "connect", err);
-        rc = poll_until(st,
-            next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline, err);
+        rc = poll_until(st, next == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+            deadline, err);
         if (rc != WN_OK)
             return rc;
         next = PQconnectPoll(st->conn);

@@ -76,23 +76,23 @@ verdict_salt(const struct wn_source_name *name, struct wn_claim *c)
  * see the row as it was. $5 whether the owner before us still has a
  * connection; it is asked in the same transaction.
  */
-#define CLAIM_SQL                                                             \
-    "UPDATE winnow.source_cursor c SET epoch = c.epoch + 1, owner = $2, "     \
-    "stalled = CASE WHEN o.owner = '' THEN 0 WHEN o.alive THEN c.stalled "    \
-    "WHEN c.next_offset = c.claimed_next THEN c.stalled + 1 ELSE 1 END, "     \
-    "careful_until = CASE WHEN o.owner <> '' AND NOT o.alive AND "            \
-    "c.next_offset = c.claimed_next AND c.stalled >= 1 THEN "                 \
-    "greatest(c.careful_until, c.next_offset + $3::bigint) "                  \
-    "ELSE c.careful_until END, "                                              \
-    "attempt_deaths = c.attempt_deaths + CASE WHEN o.owner <> '' AND NOT "    \
-    "o.alive AND c.attempt_live THEN 1 ELSE 0 END, attempt_live = false, "    \
-    "claimed_next = c.next_offset, updated = clock_timestamp() "              \
-    "FROM (SELECT owner, EXISTS (SELECT 1 FROM pg_stat_activity a "           \
-    "WHERE a.application_name = s.owner AND a.datname = current_database() "  \
-    "AND a.pid <> pg_backend_pid()) AS alive FROM winnow.source_cursor s "    \
-    "WHERE id = $1::int) o WHERE c.id = $1::int "                             \
-    "RETURNING c.id, c.epoch, c.next_offset, c.leader_epoch, c.chain_seq, "   \
-    "c.chain_head, o.owner <> '', c.stalled, c.careful_until, "               \
+#define CLAIM_SQL                                                              \
+    "UPDATE winnow.source_cursor c SET epoch = c.epoch + 1, owner = $2, "      \
+    "stalled = CASE WHEN o.owner = '' THEN 0 WHEN o.alive THEN c.stalled "     \
+    "WHEN c.next_offset = c.claimed_next THEN c.stalled + 1 ELSE 1 END, "      \
+    "careful_until = CASE WHEN o.owner <> '' AND NOT o.alive AND "             \
+    "c.next_offset = c.claimed_next AND c.stalled >= 1 THEN "                  \
+    "greatest(c.careful_until, c.next_offset + $3::bigint) "                   \
+    "ELSE c.careful_until END, "                                               \
+    "attempt_deaths = c.attempt_deaths + CASE WHEN o.owner <> '' AND NOT "     \
+    "o.alive AND c.attempt_live THEN 1 ELSE 0 END, attempt_live = false, "     \
+    "claimed_next = c.next_offset, updated = clock_timestamp() "               \
+    "FROM (SELECT owner, EXISTS (SELECT 1 FROM pg_stat_activity a "            \
+    "WHERE a.application_name = s.owner AND a.datname = current_database() "   \
+    "AND a.pid <> pg_backend_pid()) AS alive FROM winnow.source_cursor s "     \
+    "WHERE id = $1::int) o WHERE c.id = $1::int "                              \
+    "RETURNING c.id, c.epoch, c.next_offset, c.leader_epoch, c.chain_seq, "    \
+    "c.chain_head, o.owner <> '', c.stalled, c.careful_until, "                \
     "c.attempt_offset, c.attempt_deaths"
 
 static void
@@ -231,8 +231,8 @@ fenced_update(struct wn_store *st, const char *sql, const struct wn_params *p,
         return rc;
     if (strcmp(PQcmdTuples(res), "1") != 0) {
         PQclear(res);
-        return wn_fail(err, WN_FENCED, "source %s: another owner has it",
-            p->v[0]);
+        return wn_fail(
+            err, WN_FENCED, "source %s: another owner has it", p->v[0]);
     }
     if (ret != NULL)
         *ret = res;

@@ -31,8 +31,8 @@ lock(struct wn_store *st, struct wn_err *err)
     int i;
 
     for (i = 0; i < LOCK_TRIES; i++) {
-        rc = wn_query(st, "SELECT pg_try_advisory_lock(" LOCK_KEY ")", NULL,
-            &res, err);
+        rc = wn_query(
+            st, "SELECT pg_try_advisory_lock(" LOCK_KEY ")", NULL, &res, err);
         if (rc != WN_OK)
             return rc;
         got = PQgetvalue(res, 0, 0)[0] == 't';

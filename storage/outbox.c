@@ -67,8 +67,8 @@ wn_store_outbox_read(struct wn_store *st, const struct wn_claim *claim,
         &p, true);
     p.n = 1;
     wn_param_int(&p, claim->epoch);
-    wn_pipe_add(st, &pipe, "SELECT winnow.relay_beat($1::int, $2::bigint)", &p,
-        false);
+    wn_pipe_add(
+        st, &pipe, "SELECT winnow.relay_beat($1::int, $2::bigint)", &p, false);
     wn_pipe_add(st, &pipe, "COMMIT", NULL, false);
     rc = wn_pipe_end(st, &pipe, err);
     if (rc == WN_OK)
@@ -110,8 +110,8 @@ wn_store_outbox_refused(struct wn_store *st, const struct wn_claim *claim,
     wn_param_int(&p, claim->source);
     wn_param_int(&p, claim->epoch);
     wn_pipe_add(st, &pipe, "BEGIN", NULL, false);
-    wn_pipe_add(st, &pipe, "SELECT winnow.relay_check($1::int, $2::bigint)",
-        &p, false);
+    wn_pipe_add(
+        st, &pipe, "SELECT winnow.relay_check($1::int, $2::bigint)", &p, false);
     p.n = 1;
     wn_param_int(&p, row->offset);
     wn_param_int(&p, row->kind);

@@ -33,7 +33,7 @@ static bool
 same_post(const struct wn_row *x, const struct wn_str *id)
 {
     return x->item->post.id.len == id->len &&
-        memcmp(x->item->post.id.p, id->p, id->len) == 0;
+           memcmp(x->item->post.id.p, id->p, id->len) == 0;
 }
 
 static void
@@ -80,8 +80,8 @@ walk_dead(struct wn_row *row, struct walk *w, const uint8_t *own)
 }
 
 static void
-walk_alive(struct wn_group *g, struct wn_row *row, struct walk *w,
-    const uint8_t *own)
+walk_alive(
+    struct wn_group *g, struct wn_row *row, struct walk *w, const uint8_t *own)
 {
     struct wn_post_choice c = wn_post_decide(w->mark, &row->mark);
 
@@ -98,7 +98,7 @@ walk_alive(struct wn_group *g, struct wn_row *row, struct walk *w,
             w->salt = own;
         g->judged = g->judged_last = true;
         row->review = row->item->verdict.action == WN_REVIEW &&
-            row->outcome != WN_DEFERRED;
+                      row->outcome != WN_DEFERRED;
         row->version = w->version;
     }
     row->salt = w->salt != NULL ? w->salt : own;
@@ -111,8 +111,8 @@ walk_alive(struct wn_group *g, struct wn_row *row, struct walk *w,
 
 /* Nothing that came before `end` in the group keeps content or an item. */
 static void
-forget_before(struct wn_batch *b, const struct wn_group *g, size_t end,
-    bool content)
+forget_before(
+    struct wn_batch *b, const struct wn_group *g, size_t end, bool content)
 {
     size_t i;
 
@@ -134,8 +134,7 @@ decide_group(struct wn_batch *b, struct wn_group *g)
 
     g->changed = g->erased = g->judged = g->judged_last = false;
     for (i = g->first; i < g->first + g->n; i++) {
-        const uint8_t *own =
-            b->salts + (b->salt_base + b->order[i]) * WN_SALT;
+        const uint8_t *own = b->salts + (b->salt_base + b->order[i]) * WN_SALT;
 
         row = &b->rows[b->order[i]];
         row->review = false;
@@ -155,15 +154,24 @@ decide_group(struct wn_batch *b, struct wn_group *g)
 
 /* --- statements --- */
 
-enum column { C_POST, C_REV, C_TIME, C_OFF, C_VERSION, C_TS, C_DELETED,
-    C_HASH, COLUMNS };
+enum column {
+    C_POST,
+    C_REV,
+    C_TIME,
+    C_OFF,
+    C_VERSION,
+    C_TS,
+    C_DELETED,
+    C_HASH,
+    COLUMNS
+};
 
 static void
 columns_begin(struct wn_array *a)
 {
     static const uint32_t oids[COLUMNS] = { WN_OID_TEXT, WN_OID_INT8,
-        WN_OID_INT8, WN_OID_INT8, WN_OID_INT8, WN_OID_TIMESTAMPTZ,
-        WN_OID_BOOL, WN_OID_BYTEA };
+        WN_OID_INT8, WN_OID_INT8, WN_OID_INT8, WN_OID_TIMESTAMPTZ, WN_OID_BOOL,
+        WN_OID_BYTEA };
     int i;
 
     for (i = 0; i < COLUMNS; i++)
@@ -189,8 +197,8 @@ columns_add(struct wn_array *a, const struct wn_group *g)
 }
 
 static enum wn_status
-columns_params(struct wn_array *a, struct wn_params *p, int32_t source,
-    struct wn_err *err)
+columns_params(
+    struct wn_array *a, struct wn_params *p, int32_t source, struct wn_err *err)
 {
     enum wn_status rc = WN_OK;
     int i;
@@ -208,9 +216,9 @@ arrays_release(struct wn_array *a, int n)
         wn_buf_release(&a[--n].buf);
 }
 
-#define UNNEST                                                                \
-    "unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], "     \
-    "$6::timestamptz[], $7::bool[], $8::bytea[]) "                            \
+#define UNNEST                                                                 \
+    "unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], "      \
+    "$6::timestamptz[], $7::bool[], $8::bytea[]) "                             \
     "AS u(post_id, revision, time_us, off, version, ts, deleted, hash)"
 
 /* The rows that came back are ours: they come in the order we sent. */
@@ -301,8 +309,7 @@ match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
         if (!g->known)
             continue;
         if (row < n && (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
-            memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) ==
-                0)
+            memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0)
             read_known(g, res, row++);
         else if (g->alive) /* retention took it between two statements */
             return wn_fail(err, WN_RETRY, "posts: a row has just left");
@@ -435,8 +442,17 @@ add_update(struct wn_store *st, struct wn_batch *b, struct wn_pipe *pipe,
     return rc;
 }
 
-enum { R_OFF, R_TS, R_POST, R_AUTHOR, R_ACTION, R_REASONS, R_PRIORITY,
-    R_VERSION, R_COLUMNS };
+enum {
+    R_OFF,
+    R_TS,
+    R_POST,
+    R_AUTHOR,
+    R_ACTION,
+    R_REASONS,
+    R_PRIORITY,
+    R_VERSION,
+    R_COLUMNS
+};
 
 static void
 review_add(struct wn_array *a, const struct wn_row *row, struct wn_buf *json)
@@ -447,8 +463,8 @@ review_add(struct wn_array *a, const struct wn_row *row, struct wn_buf *json)
     wn_array_i64(&a[R_TS], row->ts - WN_PG_EPOCH_US);
     wn_array_bytes(&a[R_POST], item->post.id.p, item->post.id.len);
     if (item->post.author_id.p != NULL)
-        wn_array_bytes(&a[R_AUTHOR], item->post.author_id.p,
-            item->post.author_id.len);
+        wn_array_bytes(
+            &a[R_AUTHOR], item->post.author_id.p, item->post.author_id.len);
     else
         wn_array_null(&a[R_AUTHOR]);
     wn_array_i16(&a[R_ACTION], (int16_t)item->verdict.action);

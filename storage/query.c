@@ -122,8 +122,8 @@ wn_query(struct wn_store *st, const char *sql, const struct wn_params *p,
 }
 
 enum wn_status
-wn_query_binary(struct wn_store *st, const char *sql,
-    const struct wn_params *p, PGresult **ret, struct wn_err *err)
+wn_query_binary(struct wn_store *st, const char *sql, const struct wn_params *p,
+    PGresult **ret, struct wn_err *err)
 {
     return query(st, sql, p, 1, ret, err);
 }

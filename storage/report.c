@@ -28,8 +28,8 @@ add_counts(struct wn_report *r, const PGresult *res)
         int64_t n = count_one(res, row);
         int outcome = (int)wn_get_int(res, row, 1);
         int flags = (int)wn_get_int(res, row, 3);
-        int action = wn_get_null(res, row, 2) ? -1
-                                              : (int)wn_get_int(res, row, 2);
+        int action =
+            wn_get_null(res, row, 2) ? -1 : (int)wn_get_int(res, row, 2);
 
         if (outcome >= 0 && outcome < WN_OUTCOMES)
             r->outcomes[outcome] += n;
@@ -48,15 +48,13 @@ add_counts(struct wn_report *r, const PGresult *res)
 static int64_t
 time_at(const PGresult *res, int col)
 {
-    return wn_get_null(res, 0, col) ? WN_TIME_UNKNOWN
-                                    : wn_get_int(res, 0, col);
+    return wn_get_null(res, 0, col) ? WN_TIME_UNKNOWN : wn_get_int(res, 0, col);
 }
 
 #define MICROS(t) "(extract(epoch FROM " t ") * 1000000)::bigint"
 
 enum wn_status
-wn_report_counts(
-    struct wn_store *st, struct wn_report *ret, struct wn_err *err)
+wn_report_counts(struct wn_store *st, struct wn_report *ret, struct wn_err *err)
 {
     struct wn_report r;
     PGresult *res;
@@ -77,8 +75,8 @@ wn_report_counts(
         "winnow.review_item WHERE state = 'open'), (SELECT count(*) FROM "
         "winnow.decision), (SELECT count(*) FROM winnow.dead_letter), "
         "(SELECT count(*) FROM winnow.outbox o LEFT JOIN winnow.relay_cursor "
-        "c USING (source) WHERE o.off >= coalesce(c.next_offset, 0)), "
-        MICROS("min(ts)") ", " MICROS("max(ts)") " FROM winnow.verdict",
+        "c USING (source) WHERE o.off >= coalesce(c.next_offset, 0)), " MICROS(
+            "min(ts)") ", " MICROS("max(ts)") " FROM winnow.verdict",
         NULL, &res, err);
     if (rc != WN_OK)
         return rc;
@@ -199,11 +197,15 @@ wn_report_severe(struct wn_store *st, size_t n_max, struct wn_arena *arena,
     wn_param_int(&p, SEVERE_POOL);
     if (rc == WN_OK)
         rc = wn_query_binary(st,
-            "SELECT v.post_id, left(c.text, 200), v.action, v.signals, "
-            WN_REASONS_SQL("v.reasons") " FROM (SELECT * FROM winnow.verdict "
-            "WHERE action IS NOT NULL ORDER BY action DESC, flags DESC, ts "
-            "DESC LIMIT $1::bigint) v LEFT JOIN winnow.content c ON "
-            "c.source = v.source AND c.off = v.off AND c.ts = v.ts",
+            "SELECT v.post_id, left(c.text, 200), v.action, "
+            "v.signals, " WN_REASONS_SQL(
+                "v.reasons") " FROM (SELECT * FROM winnow.verdict "
+                             "WHERE action IS NOT NULL ORDER BY action DESC, "
+                             "flags DESC, ts "
+                             "DESC LIMIT $1::bigint) v LEFT JOIN "
+                             "winnow.content c ON "
+                             "c.source = v.source AND c.off = v.off AND c.ts = "
+                             "v.ts",
             &p, &res, err);
     if (rc != WN_OK)
         return rc;
@@ -241,10 +243,11 @@ wn_report_cursors(struct wn_store *st, struct wn_arena *arena,
 
     if (rc == WN_OK)
         rc = wn_query(st,
-            "SELECT kind, topic, owner, part, epoch, next_offset, chain_seq, "
-            MICROS("updated") ", encode(chain_head, 'hex') FROM "
-            "winnow.source_cursor ORDER BY kind, topic, part, id "
-            "LIMIT " CURSORS_MAX,
+            "SELECT kind, topic, owner, part, epoch, next_offset, "
+            "chain_seq, " MICROS("updated") ", encode(chain_head, 'hex') FROM "
+                                            "winnow.source_cursor ORDER BY "
+                                            "kind, topic, part, id "
+                                            "LIMIT " CURSORS_MAX,
             NULL, &res, err);
     if (rc != WN_OK)
         return rc;

@@ -6,11 +6,11 @@
 
 /* SQL of a jsonb column `col` as one text: rule, category and reason of each,
  * ended by U+001F, which JSON text cannot hold unescaped as a separator. */
-#define WN_REASONS_SQL(col)                                                   \
-    "(SELECT string_agg(translate(coalesce(r->>'rule', ''), E'\\x1f', ' ') "  \
-    "|| E'\\x1f' || translate(coalesce(r->>'category', ''), E'\\x1f', ' ') "  \
-    "|| E'\\x1f' || translate(coalesce(r->>'reason', ''), E'\\x1f', ' ') "    \
-    "|| E'\\x1f', '' ORDER BY n) FROM jsonb_array_elements(" col              \
+#define WN_REASONS_SQL(col)                                                    \
+    "(SELECT string_agg(translate(coalesce(r->>'rule', ''), E'\\x1f', ' ') "   \
+    "|| E'\\x1f' || translate(coalesce(r->>'category', ''), E'\\x1f', ' ') "   \
+    "|| E'\\x1f' || translate(coalesce(r->>'reason', ''), E'\\x1f', ' ') "     \
+    "|| E'\\x1f', '' ORDER BY n) FROM jsonb_array_elements(" col               \
     ") WITH ORDINALITY AS e(r, n))"
 
 /* Reads what that column gave; returns how many. In `arena`. */

@@ -50,13 +50,20 @@ wn_review_list(struct wn_store *st, const char *state, size_t items_max,
     wn_param_int(&p, (int64_t)items_max);
     if (rc == WN_OK)
         rc = wn_query(st,
-            "SELECT i.id, i.state, i.post_id, i.author_id, c.text, i.action, "
-            WN_REASONS_SQL("i.reasons") ", i.priority, " MICROS("i.ts") ", "
-            MICROS("i.created_at") ", i.version FROM (SELECT * FROM "
-            "winnow.review_item WHERE state = $1 ORDER BY priority DESC, id "
-            "LIMIT $2::bigint) i LEFT JOIN winnow.content c ON c.source = "
-            "i.source AND c.off = i.off AND c.ts = i.ts "
-            "ORDER BY i.priority DESC, i.id",
+            "SELECT i.id, i.state, i.post_id, i.author_id, c.text, "
+            "i.action, " WN_REASONS_SQL("i.reasons") ", i.priority, " MICROS(
+                "i.ts") ", " MICROS("i.created_at") ", i.version FROM (SELECT "
+                                                    "* FROM "
+                                                    "winnow.review_item WHERE "
+                                                    "state = $1 ORDER BY "
+                                                    "priority DESC, id "
+                                                    "LIMIT $2::bigint) i LEFT "
+                                                    "JOIN winnow.content c ON "
+                                                    "c.source = "
+                                                    "i.source AND c.off = "
+                                                    "i.off AND c.ts = i.ts "
+                                                    "ORDER BY i.priority DESC, "
+                                                    "i.id",
             &p, &res, err);
     if (rc != WN_OK)
         return rc;
@@ -124,8 +131,8 @@ read_salts(struct wn_store *st, struct subject *s, struct wn_err *err)
         rc = one_salt(st,
             "INSERT INTO winnow.post_salt (post_id, salt) VALUES ($1, $2) "
             "ON CONFLICT DO NOTHING",
-            "SELECT salt FROM winnow.post_salt WHERE post_id = $1",
-            s->post_id, s->post_salt, err);
+            "SELECT salt FROM winnow.post_salt WHERE post_id = $1", s->post_id,
+            s->post_salt, err);
     return rc;
 }
 
@@ -178,8 +185,8 @@ decision_body(struct wn_buf *o, const struct subject *s, int32_t source,
 }
 
 static enum wn_status
-insert_decision(struct wn_store *st, struct subject *s, const char *ref,
-    struct wn_err *err)
+insert_decision(
+    struct wn_store *st, struct subject *s, const char *ref, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     PGresult *res;
@@ -220,9 +227,8 @@ static enum wn_status
 lock_chain(struct wn_store *st, struct staff_chain *c, struct wn_err *err)
 {
     PGresult *res;
-    enum wn_status rc = wn_query_binary(
-        st, "SELECT source, seq, head FROM winnow.staff_lock()", NULL, &res,
-        err);
+    enum wn_status rc = wn_query_binary(st,
+        "SELECT source, seq, head FROM winnow.staff_lock()", NULL, &res, err);
 
     if (rc != WN_OK)
         return rc;
@@ -306,10 +312,9 @@ check_item(struct wn_store *st, const struct wn_decision *d,
     else if (strcmp(state, "decided") == 0)
         rc = wn_fail(err, WN_REJECT, "decided already");
     else if (strcmp(state, "closed") == 0)
-        rc = wn_fail(
-            err, WN_REJECT, "closed: %s", PQgetvalue(res, 0, 3));
+        rc = wn_fail(err, WN_REJECT, "closed: %s", PQgetvalue(res, 0, 3));
     else if (wn_get_int(res, 0, 1) != wn_get_int(res, 0, 4) ||
-        (d->version >= 0 && d->version != wn_get_int(res, 0, 1)))
+             (d->version >= 0 && d->version != wn_get_int(res, 0, 1)))
         rc = wn_fail(err, WN_REJECT, "the post has changed since");
     else {
         s->post_id = wn_get_str(res, 0, 2, arena).p;
@@ -321,8 +326,8 @@ check_item(struct wn_store *st, const struct wn_decision *d,
 }
 
 static enum wn_status
-decide(struct wn_store *st, const struct wn_decision *d,
-    struct wn_arena *arena, struct subject *s, struct wn_err *err)
+decide(struct wn_store *st, const struct wn_decision *d, struct wn_arena *arena,
+    struct subject *s, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     struct staff_chain chain;
@@ -471,8 +476,8 @@ import(struct wn_store *st, const struct wn_imported *im, int64_t ts,
     wn_param_text(&p, im->ref);
     rc = wn_query_simple(st, "BEGIN", err);
     if (rc == WN_OK)
-        rc = wn_query(st, "SELECT 1 FROM winnow.decision WHERE ref = $1", &p,
-            &res, err);
+        rc = wn_query(
+            st, "SELECT 1 FROM winnow.decision WHERE ref = $1", &p, &res, err);
     if (rc == WN_OK) {
         if (PQntuples(res) > 0)
             rc = wn_fail(err, WN_REJECT, "already imported");
@@ -511,8 +516,7 @@ wn_review_import(
 
     if (rc != WN_OK)
         return rc;
-    ts = wn_time_clamp(
-        st, now, im->at_us == WN_TIME_UNKNOWN ? now : im->at_us);
+    ts = wn_time_clamp(st, now, im->at_us == WN_TIME_UNKNOWN ? now : im->at_us);
     if (im->at_us == WN_TIME_UNKNOWN)
         s.at_us = now;
     rc = wn_month_ready(st, ts, err);

@@ -137,8 +137,8 @@ notes_json(struct wn_buf *b, const struct wn_row *row)
         wn_buf_printf(b, "%s\"reasons_more\":%zu", b->len > 1 ? "," : "",
             v->reasons_more);
     if (item->post.bad_members_n > 0)
-        add_names(b, "bad_members", item->post.bad_members,
-            item->post.bad_members_n);
+        add_names(
+            b, "bad_members", item->post.bad_members, item->post.bad_members_n);
     if (item->rec.time_us == WN_TIME_UNKNOWN)
         wn_buf_printf(b, "%s\"no_time\":true", b->len > 1 ? "," : "");
     wn_buf_char(b, '}');
@@ -258,8 +258,8 @@ verdict_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
         wn_copy_null(o);
     wn_copy_i16(o, (int16_t)item->text_version);
     wn_copy_str(o, id_of(row));
-    wn_copy_str(o, row->dead ? (struct wn_str){ NULL, 0 }
-                             : item->post.author_id);
+    wn_copy_str(
+        o, row->dead ? (struct wn_str){ NULL, 0 } : item->post.author_id);
     if (judged && item->verdict.reasons_n > 0) {
         wn_reasons_json(&b->json, &item->verdict);
         wn_copy_jsonb(o, &b->json);
@@ -461,8 +461,7 @@ verdict_json(struct wn_buf *b, const struct wn_row *row)
     wn_buf_str(b, ",\"post_id\":");
     wn_text_add_json(b, item->post.id);
     if (item->post.has_revision)
-        wn_buf_printf(
-            b, ",\"revision\":%lld", (long long)item->post.revision);
+        wn_buf_printf(b, ",\"revision\":%lld", (long long)item->post.revision);
     else
         wn_buf_str(b, ",\"revision\":null");
     wn_buf_printf(b, ",\"outcome\":\"%s\",\"action\":\"%s\",\"reasons\":[",
@@ -481,13 +480,13 @@ verdict_json(struct wn_buf *b, const struct wn_row *row)
     add_version(b, "model", item->model_version);
     add_version(b, "policy", item->policy_version);
     wn_time_format(row->ts, time);
-    wn_buf_printf(b, ",\"text_version\":%d,\"time\":\"%s\"}",
-        item->text_version, time);
+    wn_buf_printf(
+        b, ",\"text_version\":%d,\"time\":\"%s\"}", item->text_version, time);
 }
 
 static void
-dead_json(struct wn_buf *b, const struct wn_batch *batch,
-    const struct wn_row *row)
+dead_json(
+    struct wn_buf *b, const struct wn_batch *batch, const struct wn_row *row)
 {
     const struct wn_item *item = row->item;
     size_t head = item->rec.raw.len;
@@ -499,10 +498,10 @@ dead_json(struct wn_buf *b, const struct wn_batch *batch,
     wn_text_add_json(
         b, (struct wn_str){ batch->cluster, strlen(batch->cluster) });
     wn_buf_str(b, ",\"topic\":");
-    wn_text_add_json(
-        b, (struct wn_str){ batch->topic, strlen(batch->topic) });
-    wn_buf_printf(b, ",\"partition\":%d,\"offset\":%lld},\"cause\":",
-        (int)batch->part, (long long)item->rec.offset);
+    wn_text_add_json(b, (struct wn_str){ batch->topic, strlen(batch->topic) });
+    wn_buf_printf(b,
+        ",\"partition\":%d,\"offset\":%lld},\"cause\":", (int)batch->part,
+        (long long)item->rec.offset);
     wn_text_add_json(b, item->cause);
     wn_buf_str(b, ",\"class\":");
     wn_text_add_json(b, class_of(item->cause));

@@ -15,8 +15,8 @@
 #define TIMEOUT_MS 10000
 
 enum wn_status
-wn_store_open_bare(struct wn_store **ret, const struct wn_store_conf *conf,
-    struct wn_err *err)
+wn_store_open_bare(
+    struct wn_store **ret, const struct wn_store_conf *conf, struct wn_err *err)
 {
     struct wn_store *st = calloc(1, sizeof(*st));
     enum wn_status rc;
@@ -42,8 +42,8 @@ wn_store_open_bare(struct wn_store **ret, const struct wn_store_conf *conf,
 }
 
 enum wn_status
-wn_store_open(struct wn_store **ret, const struct wn_store_conf *conf,
-    struct wn_err *err)
+wn_store_open(
+    struct wn_store **ret, const struct wn_store_conf *conf, struct wn_err *err)
 {
     struct wn_store *st = NULL;
     enum wn_status rc;
@@ -170,8 +170,8 @@ wn_month_ready(struct wn_store *st, int64_t ts_us, struct wn_err *err)
             return WN_OK;
     }
     wn_param_time(&p, ts_us);
-    rc = wn_query(st, "SELECT winnow.partitions_month($1::timestamptz)", &p,
-        NULL, err);
+    rc = wn_query(
+        st, "SELECT winnow.partitions_month($1::timestamptz)", &p, NULL, err);
     if (rc != WN_OK)
         return rc;
     if (st->months_n == WN_MONTHS_MAX)
@@ -190,8 +190,8 @@ wn_store_partitions(
 
     wn_param_time(&p, now_us);
     if (rc == WN_OK)
-        rc = wn_query(st, "SELECT winnow.partitions_make($1::timestamptz)",
-            &p, &res, err);
+        rc = wn_query(st, "SELECT winnow.partitions_make($1::timestamptz)", &p,
+            &res, err);
     if (rc != WN_OK)
         return rc;
     *ret_ahead = (int)wn_get_int(res, 0, 0);

@@ -72,18 +72,18 @@ struct wn_source_name {
 #define WN_CAREFUL_RUN 4096
 
 struct wn_claim {
-    int32_t source;      /* source_cursor.id: in every row written under it */
+    int32_t source; /* source_cursor.id: in every row written under it */
     int64_t epoch;
     int64_t next_offset; /* first offset not yet committed                  */
     int32_t leader_epoch;
-    int64_t chain_seq;   /* rows in the audit chain                         */
+    int64_t chain_seq; /* rows in the audit chain                         */
     uint8_t chain_head[WN_SHA256];
-    bool fresh;          /* this claim made the row                         */
-    bool unclean;        /* the owner before us did not release it          */
-    int stalled;         /* unclean claims in a row without any progress    */
+    bool fresh;            /* this claim made the row                         */
+    bool unclean;          /* the owner before us did not release it          */
+    int stalled;           /* unclean claims in a row without any progress    */
     int64_t careful_until; /* records before it are handled alone           */
     int64_t attempt_offset; /* record last journalled as alone in hand; -1  */
-    int attempt_deaths;  /* unclean deaths with it alone in hand            */
+    int attempt_deaths; /* unclean deaths with it alone in hand            */
     uint8_t verdict_salt[16]; /* hash of cluster, topic, part: verdict ids  */
 };
 
@@ -133,8 +133,7 @@ enum wn_status wn_store_attempt(struct wn_store *st, struct wn_claim *claim,
  * WN_FENCED: drop the items, let the partition go.
  */
 enum wn_status wn_store_commit(struct wn_store *st, struct wn_claim *claim,
-    struct wn_item **items, size_t n, int64_t next_offset,
-    struct wn_err *err);
+    struct wn_item **items, size_t n, int64_t next_offset, struct wn_err *err);
 
 /* --- time partitions --- */
 
@@ -154,10 +153,10 @@ enum wn_outbox_kind { WN_OUTBOX_VERDICT = 1, WN_OUTBOX_DEAD = 2 };
 struct wn_outbox_row {
     int64_t offset;
     enum wn_outbox_kind kind;
-    char day[11];          /* its partition: YYYY-MM-DD              */
+    char day[11]; /* its partition: YYYY-MM-DD              */
     uint8_t verdict_id[16];
-    struct wn_str key;     /* post id; len 0 where unknown           */
-    struct wn_str value;   /* JSON                                   */
+    struct wn_str key;   /* post id; len 0 where unknown           */
+    struct wn_str value; /* JSON                                   */
 };
 /*
  * The next rows at or after the watermark of the partition, in offset order,

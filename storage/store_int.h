@@ -39,7 +39,7 @@ struct wn_store {
     struct wn_version versions[WN_VERSIONS_MAX];
     size_t versions_n;
     unsigned tables; /* bits of enum wn_table that are written; all but in
-                        tests/bench/storage_write.c                              */
+                        tests/bench/storage_write.c */
     bool bare_rows;  /* leaves the state of posts alone: there only      */
     struct wn_batch *batch; /* scratch of wn_store_commit() */
 };
@@ -73,7 +73,7 @@ struct wn_params {
     char own[WN_PARAMS_MAX][24];
 };
 void wn_param_int(struct wn_params *p, int64_t v);
-void wn_param_text(struct wn_params *p, const char *s); /* NULL: null */
+void wn_param_text(struct wn_params *p, const char *s);  /* NULL: null */
 void wn_param_str(struct wn_params *p, struct wn_str s); /* p NULL: null */
 void wn_param_bytes(struct wn_params *p, const void *v, size_t len);
 /* A PostgreSQL timestamp from our microseconds. */
@@ -130,9 +130,17 @@ struct wn_array {
     struct wn_buf buf;
     uint32_t n;
 };
-enum { WN_OID_BOOL = 16, WN_OID_BYTEA = 17, WN_OID_INT8 = 20,
-    WN_OID_INT4 = 23, WN_OID_TEXT = 25, WN_OID_FLOAT8 = 701,
-    WN_OID_INT2 = 21, WN_OID_TIMESTAMPTZ = 1184, WN_OID_JSONB = 3802 };
+enum {
+    WN_OID_BOOL = 16,
+    WN_OID_BYTEA = 17,
+    WN_OID_INT8 = 20,
+    WN_OID_INT4 = 23,
+    WN_OID_TEXT = 25,
+    WN_OID_FLOAT8 = 701,
+    WN_OID_INT2 = 21,
+    WN_OID_TIMESTAMPTZ = 1184,
+    WN_OID_JSONB = 3802
+};
 void wn_array_begin(struct wn_array *a, uint32_t oid);
 void wn_array_i64(struct wn_array *a, int64_t v);
 void wn_array_i32(struct wn_array *a, int32_t v);

@@ -105,8 +105,8 @@ fdatasync_ms(void)
 static struct wn_str
 put(struct wn_item *it, const char *s)
 {
-    return (struct wn_str){ wn_arena_strndup(&it->arena, s, strlen(s)),
-        strlen(s) };
+    return (
+        struct wn_str){ wn_arena_strndup(&it->arena, s, strlen(s)), strlen(s) };
 }
 
 /* The numbers that a scored post has; every seventh is flagged. */
@@ -132,8 +132,7 @@ fill_signals(struct wn_item *it, int i)
     v[WN_SIG_AUTHOR_FOLLOWERS] = wn_value_int(i % 3000);
     v[WN_SIG_AUTHOR_FOLLOWING] = wn_value_int(i % 500);
     v[WN_SIG_INGEST_BAD_MEMBERS] = wn_value_int(0);
-    v[WN_SIG_POST_TEXT] =
-        wn_value_str(it->post.text.p, it->post.text.len);
+    v[WN_SIG_POST_TEXT] = wn_value_str(it->post.text.p, it->post.text.len);
     v[WN_SIG_AUTHOR_ID] =
         wn_value_str(it->post.author_id.p, it->post.author_id.len);
 }
@@ -185,8 +184,8 @@ renew(int n)
         /* ids of a platform come in no order of ours */
         snprintf(ids[i], sizeof(ids[i]), "p%015llx",
             (unsigned long long)((uint64_t)++serial *
-                    UINT64_C(0x9e3779b97f4a7c15) >>
-                4));
+                                     UINT64_C(0x9e3779b97f4a7c15) >>
+                                 4));
         it->rec.source = claim.source;
         it->rec.offset = claim.next_offset + i;
         it->rec.next = it->rec.offset + 1;
@@ -230,8 +229,7 @@ insert_row(int table, int row, int64_t off)
         if (i == 1 || (table == 1 && i == 2))
             values[i] = number;
     }
-    res = PQexecPrepared(
-        conn, names[table], fields, values, lens, formats, 1);
+    res = PQexecPrepared(conn, names[table], fields, values, lens, formats, 1);
     if (PQresultStatus(res) != PGRES_COMMAND_OK)
         die("insert", PQerrorMessage(conn));
     PQclear(res);
@@ -319,9 +317,9 @@ prepare_rows(void)
 static void
 set_up(void)
 {
-    struct wn_store_conf conf = { .instance = "bench",
-        .retention_days = 180,
-        .timeout_ms = 60000 };
+    struct wn_store_conf conf = {
+        .instance = "bench", .retention_days = 180, .timeout_ms = 60000
+    };
     struct wn_source_name name = { "kafka", "bench", "posts", 0, "" };
     struct wn_err err;
     int i;
@@ -411,8 +409,8 @@ main(void)
     for (b = 0; b < BATCHES; b++) {
         for (m = 0; m < MODES; m++)
             med[m] = median(all[b][m], ROUNDS);
-        printf("%6d %12.0f %12.0f %12.0f %7.1fx\n", batches[b], med[0],
-            med[1], med[2], med[0] / med[2]);
+        printf("%6d %12.0f %12.0f %12.0f %7.1fx\n", batches[b], med[0], med[1],
+            med[2], med[0] / med[2]);
         fprintf(json, "%s\"%d\":{\"pairs\":%.0f,\"whole\":%.0f,\"rows\":%.0f}",
             b > 0 ? "," : "", batches[b], med[0], med[1], med[2]);
     }

@@ -92,7 +92,8 @@ import_names_bad_lines_and_takes_the_others_once(void **state)
         "\"at\":\"2026-10-01T12:00:00Z\"}\n"
         "{\"ref\":\"r3\",\"post_id\":\"p3\",\"author_id\":\"a\",\"text\":\"x\","
         "\"labels\":{},\"action\":\"allow\",\"at\":\"yesterday\"}\n"
-        "{\"ref\":\"r4\",\"post_id\":\"p4\",\"author_id\":\"a\",\"text\":\"ok\","
+        "{\"ref\":\"r4\",\"post_id\":\"p4\",\"author_id\":\"a\",\"text\":"
+        "\"ok\","
         "\"action\":\"allow\",\"at\":\"2026-10-01T12:00:00+02:00\"}");
     char args[600];
 
@@ -180,6 +181,6 @@ main(void)
         cmocka_unit_test(a_password_in_a_flag_leaves_the_process_list),
     };
 
-    return wn_test_run("cmd_tables", tests, sizeof(tests) / sizeof(tests[0]),
-        begin, NULL);
+    return wn_test_run(
+        "cmd_tables", tests, sizeof(tests) / sizeof(tests[0]), begin, NULL);
 }

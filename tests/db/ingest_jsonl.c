@@ -122,11 +122,10 @@ commit(struct rig *r, const char *raw)
     assert_int_equal(item->rec.source, r->claim.source);
     wn_parse(item, WN_FORMAT_AUTO, 1u << 20);
     assert_int_equal(item->outcome, WN_DEAD);
-    assert_wn_ok(wn_store_commit(r->writes, &r->claim, &item, 1,
-                     item->rec.next, &err),
+    assert_wn_ok(
+        wn_store_commit(r->writes, &r->claim, &item, 1, item->rec.next, &err),
         &err);
-    r->source->ops->committed(
-        r->source, item->rec.source, item->rec.next);
+    r->source->ops->committed(r->source, item->rec.source, item->rec.next);
     wn_item_free(item);
 }
 
@@ -321,13 +320,11 @@ jsonl_rotation_makes_a_new_source(void **state)
     for (int i = 0; i < 8; i++) {
         struct wn_item *early = NULL;
 
-        assert_wn_ok(
-            r.source->ops->poll(r.source, 100, &early, &err), &err);
+        assert_wn_ok(r.source->ops->poll(r.source, 100, &early, &err), &err);
         assert_null(early);
     }
     wn_parse(item, WN_FORMAT_AUTO, 1u << 20);
-    assert_wn_ok(
-        wn_store_commit(r.writes, &r.claim, &item, 1, 8, &err), &err);
+    assert_wn_ok(wn_store_commit(r.writes, &r.claim, &item, 1, 8, &err), &err);
     r.source->ops->committed(r.source, first, 8);
     wn_item_free(item);
     commit(&r, "three");

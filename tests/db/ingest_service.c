@@ -56,11 +56,10 @@ run_service(struct kit *k, const char *path)
 
     conf.health = wn_health_new();
     for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-        assert_wn_ok(wn_options_set(
-                         o, settings[i][0], settings[i][1], "test", &err),
+        assert_wn_ok(
+            wn_options_set(o, settings[i][0], settings[i][1], "test", &err),
             &err);
-    assert_wn_ok(
-        wn_policy_load(&p, policy, strlen(policy), "kit", &err), &err);
+    assert_wn_ok(wn_policy_load(&p, policy, strlen(policy), "kit", &err), &err);
     conf.options = o;
     conf.policy = p;
     assert_wn_ok(wn_service_run(&conf, &err), &err);
@@ -85,8 +84,8 @@ two_files_are_judged_once_and_the_service_ends_by_itself(void **state)
     }
     for (i = 0; i < 2; i++) { /* the second time nothing is new */
         run_service(&k, folder);
-        assert_int_equal(wn_pg_number(k.pg, k.db,
-                             "SELECT count(*) FROM winnow.verdict"),
+        assert_int_equal(
+            wn_pg_number(k.pg, k.db, "SELECT count(*) FROM winnow.verdict"),
             POSTS);
         assert_int_equal(wn_pg_number(k.pg, k.db,
                              "SELECT count(DISTINCT post_id) "

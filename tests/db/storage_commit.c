@@ -31,19 +31,26 @@ store_rows_of_every_table(void **state)
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.audit"), 3);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 2);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 3);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 2);
     assert_int_equal(
-        kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 2);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.dead_letter WHERE class = 'json' AND raw "
-        "= convert_to('{\"a\"', 'UTF8') AND sha256 = sha256(raw)"), 1);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.review_item WHERE post_id = 'p2' AND "
-        "priority = 0.75 AND state = 'open'"), 1);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.outbox WHERE kind = 1 AND "
-        "(convert_from(value, 'UTF8')::jsonb)->'reasons'->0->>'rule' = "
-        "'scam-link' AND (convert_from(value, 'UTF8')::jsonb)->>'verdict_id' "
-        "= verdict_id::text"), 2);
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.dead_letter WHERE class = 'json' AND "
+            "raw "
+            "= convert_to('{\"a\"', 'UTF8') AND sha256 = sha256(raw)"),
+        1);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.review_item WHERE post_id = 'p2' AND "
+            "priority = 0.75 AND state = 'open'"),
+        1);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.outbox WHERE kind = 1 AND "
+            "(convert_from(value, 'UTF8')::jsonb)->'reasons'->0->>'rule' = "
+            "'scam-link' AND (convert_from(value, "
+            "'UTF8')::jsonb)->>'verdict_id' "
+            "= verdict_id::text"),
+        2);
     kit_check_chains(&k);
     kit_close(&k);
 }
@@ -67,8 +74,7 @@ store_second_claimant_fences_the_first(void **state)
     assert_true(cb.unclean);
     assert_int_equal(cb.stalled, 0); /* a is connected: not dead */
     it = kit_item(&k, &ca, 0, "p", "t");
-    assert_int_equal(
-        wn_store_commit(a, &ca, &it, 1, 1, &err), WN_FENCED);
+    assert_int_equal(wn_store_commit(a, &ca, &it, 1, 1, &err), WN_FENCED);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 0);
     assert_int_equal(
         kit_count(&k, "SELECT count(*) FROM winnow.post_state"), 0);
@@ -102,17 +108,19 @@ store_repeats_in_one_batch_and_the_next(void **state)
     assert_int_equal(it[1]->outcome, WN_REPEAT);
     assert_int_equal(it[2]->outcome, WN_SCORED);
     assert_int_equal(it[3]->outcome, WN_REPEAT);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.review_item WHERE off = 2"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.review_item WHERE off = 2"),
+        1);
     assert_int_equal(
         kit_count(&k, "SELECT count(*) FROM winnow.review_item"), 1);
     assert_int_equal(
         kit_commit(st, &c, kit_item(&k, &c, 4, "p", "two")), WN_REPEAT);
     assert_int_equal(
         kit_commit(st, &c, kit_item(&k, &c, 5, "p", "three")), WN_SCORED);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.review_item WHERE state = 'closed' AND "
-        "closed_why = 'superseded'"), 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.review_item "
+                                   "WHERE state = 'closed' AND "
+                                   "closed_why = 'superseded'"),
+        1);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 3);
     kit_check_chains(&k);
     kit_close(&k);
@@ -155,15 +163,13 @@ store_deletion_erases_every_trace_of_content(void **state)
     assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
     assert_true(occurrences(&k, "CANARY") >= 2);
     wn_pg_exec(k.pg, k.db, "DELETE FROM winnow.outbox");
-    assert_int_equal(
-        kit_commit(st, &c, kit_delete(&k, &c, 2, "p")), WN_ERASED);
+    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 2, "p")), WN_ERASED);
     assert_int_equal(occurrences(&k, "CANARY"), 0);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 0);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.review_item WHERE closed_why = 'erased'"),
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.review_item "
+                                   "WHERE closed_why = 'erased'"),
         1);
-    assert_int_equal(
-        kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_REPEAT);
+    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_REPEAT);
     dead = kit_dead(&k, &c, 4, "{\"CANARY\"");
     dead->post.id = kit_str(dead, "p");
     assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
@@ -237,12 +243,13 @@ store_post_after_its_deletion_is_judged_again(void **state)
     assert_int_equal(it[0]->outcome, WN_SCORED);
     assert_int_equal(it[1]->outcome, WN_ERASED);
     assert_int_equal(it[2]->outcome, WN_SCORED);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.content WHERE text = 'again'"), 1);
+    assert_int_equal(
+        kit_count(
+            &k, "SELECT count(*) FROM winnow.content WHERE text = 'again'"),
+        1);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 1);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 1);
-    assert_int_equal(
-        kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_ERASED);
+    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_ERASED);
     assert_int_equal(
         kit_commit(st, &c, kit_item(&k, &c, 4, "p", "third")), WN_SCORED);
     kit_check_chains(&k);
@@ -273,9 +280,11 @@ store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours(void **state)
     assert_wn_ok(wn_store_commit(st, &c, it, 9, 9, &err), &err);
     for (i = 0; i < 9; i++)
         assert_int_equal(it[i]->outcome, i == 4 ? WN_DEAD : WN_SCORED);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.dead_letter WHERE class = 'constraint' "
-        "AND cause = 'constraint: SQLSTATE 22021' AND off = 4"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter WHERE class = "
+                      "'constraint' "
+                      "AND cause = 'constraint: SQLSTATE 22021' AND off = 4"),
+        1);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 9);
     assert_int_equal(c.next_offset, 9);
     kit_check_chains(&k);
@@ -309,7 +318,8 @@ store_full_disk_and_read_only_database_are_waited_for(void **state)
         "ALTER DATABASE %s SET default_transaction_read_only = on", k.db);
     wn_pg_execf(k.pg, "postgres",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-        "datname = '%s'", k.db);
+        "datname = '%s'",
+        k.db);
     assert_int_equal(wn_store_commit(st, &c, &it, 1, 1, &err), WN_RETRY);
     assert_int_equal(wn_store_commit(st, &c, &it, 1, 1, &err), WN_RETRY);
     assert_int_equal(wn_store_ping(st, &err), WN_RETRY);
@@ -317,7 +327,8 @@ store_full_disk_and_read_only_database_are_waited_for(void **state)
         "ALTER DATABASE %s SET default_transaction_read_only = off", k.db);
     wn_pg_execf(k.pg, "postgres",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-        "datname = '%s'", k.db);
+        "datname = '%s'",
+        k.db);
     wn_store_ping(st, &err); /* finds the connection gone */
     assert_int_equal(kit_commit(st, &c, it), WN_SCORED);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 1);
@@ -382,13 +393,17 @@ store_hostile_times_are_clamped_and_unknown_ones_kept_apart(void **state)
     it[1]->rec.time_us = INT64_C(7258118400000000); /* the year 2200 */
     it[2]->rec.time_us = WN_TIME_UNKNOWN;
     assert_wn_ok(wn_store_commit(st, &c, it, 3, 3, &err), &err);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.verdict WHERE time_raw IN (0, "
-        "7258118400000000) AND ts BETWEEN now() - interval '181 days' AND "
-        "now() + interval '61 minutes'"), 2);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.verdict WHERE notes->>'no_time' = "
-        "'true'"), 1);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.verdict WHERE time_raw IN (0, "
+            "7258118400000000) AND ts BETWEEN now() - interval '181 days' AND "
+            "now() + interval '61 minutes'"),
+        2);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.verdict WHERE notes->>'no_time' = "
+            "'true'"),
+        1);
     kit_close(&k);
 }
 
@@ -421,16 +436,14 @@ store_worker_may_not_change_what_is_written(void **state)
     conn = PQconnectdb(k.worker);
     for (i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
         res = PQexec(conn, forbidden[i]);
-        assert_string_equal(
-            PQresultErrorField(res, PG_DIAG_SQLSTATE), "42501");
+        assert_string_equal(PQresultErrorField(res, PG_DIAG_SQLSTATE), "42501");
         PQclear(res);
     }
     PQfinish(conn);
     conn = PQconnectdb(k.admin); /* the owner is stopped by the triggers */
     for (i = 0; i < 3; i++) {
         res = PQexec(conn, forbidden[i]);
-        assert_string_equal(
-            PQresultErrorField(res, PG_DIAG_SQLSTATE), "MF002");
+        assert_string_equal(PQresultErrorField(res, PG_DIAG_SQLSTATE), "MF002");
         PQclear(res);
     }
     PQfinish(conn);
@@ -456,6 +469,6 @@ main(void)
         cmocka_unit_test(store_worker_may_not_change_what_is_written),
     };
 
-    return wn_test_run("storage_commit", tests,
-        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+    return wn_test_run(
+        "storage_commit", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

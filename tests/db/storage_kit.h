@@ -128,8 +128,8 @@ kit_item(struct kit *k, const struct wn_claim *c, int64_t offset,
 }
 
 static inline struct wn_item *
-kit_delete(struct kit *k, const struct wn_claim *c, int64_t offset,
-    const char *id)
+kit_delete(
+    struct kit *k, const struct wn_claim *c, int64_t offset, const char *id)
 {
     struct wn_item *it = kit_item(k, c, offset, id, "");
 
@@ -143,8 +143,8 @@ kit_delete(struct kit *k, const struct wn_claim *c, int64_t offset,
 }
 
 static inline struct wn_item *
-kit_dead(struct kit *k, const struct wn_claim *c, int64_t offset,
-    const char *raw)
+kit_dead(
+    struct kit *k, const struct wn_claim *c, int64_t offset, const char *raw)
 {
     struct wn_item *it = kit_item(k, c, offset, "x", raw);
 
@@ -178,18 +178,25 @@ kit_count(struct kit *k, const char *sql)
 static inline void
 kit_check_chains(struct kit *k)
 {
-    assert_int_equal(kit_count(k,
-        "WITH RECURSIVE a AS (SELECT source, row_number() OVER (PARTITION BY "
-        "source ORDER BY seq) n, seq, body, leaf FROM winnow.audit), h AS ("
-        "SELECT id AS source, 0::bigint AS n, decode(repeat('00', 32), 'hex') "
-        "AS head FROM winnow.source_cursor UNION ALL SELECT a.source, a.n, "
-        "sha256(h.head || sha256('\\x00'::bytea || a.body)) FROM h JOIN a ON "
-        "a.source = h.source AND a.n = h.n + 1 AND a.seq = a.n AND a.leaf = "
-        "sha256('\\x00'::bytea || a.body)) SELECT count(*) FROM "
-        "winnow.source_cursor c WHERE NOT EXISTS (SELECT 1 FROM h WHERE "
-        "h.source = c.id AND h.n = c.chain_seq AND h.head = c.chain_head) OR "
-        "c.chain_seq <> (SELECT count(*) FROM winnow.audit x WHERE x.source "
-        "= c.id)"),
+    assert_int_equal(
+        kit_count(k,
+            "WITH RECURSIVE a AS (SELECT source, row_number() OVER (PARTITION "
+            "BY "
+            "source ORDER BY seq) n, seq, body, leaf FROM winnow.audit), h AS ("
+            "SELECT id AS source, 0::bigint AS n, decode(repeat('00', 32), "
+            "'hex') "
+            "AS head FROM winnow.source_cursor UNION ALL SELECT a.source, a.n, "
+            "sha256(h.head || sha256('\\x00'::bytea || a.body)) FROM h JOIN a "
+            "ON "
+            "a.source = h.source AND a.n = h.n + 1 AND a.seq = a.n AND a.leaf "
+            "= "
+            "sha256('\\x00'::bytea || a.body)) SELECT count(*) FROM "
+            "winnow.source_cursor c WHERE NOT EXISTS (SELECT 1 FROM h WHERE "
+            "h.source = c.id AND h.n = c.chain_seq AND h.head = c.chain_head) "
+            "OR "
+            "c.chain_seq <> (SELECT count(*) FROM winnow.audit x WHERE "
+            "x.source "
+            "= c.id)"),
         0);
 }
 

@@ -92,8 +92,7 @@ store_a_fence_is_no_death(void **state)
     assert_int_equal(cb.attempt_deaths, 0);
     assert_wn_ok(wn_store_attempt(b, &cb, 4, &deaths, &err), &err);
     assert_int_equal(deaths, 0);
-    assert_int_equal(
-        wn_store_attempt(a, &ca, 4, &deaths, &err), WN_FENCED);
+    assert_int_equal(wn_store_attempt(a, &ca, 4, &deaths, &err), WN_FENCED);
     kit_close(&k);
 }
 
@@ -112,8 +111,7 @@ store_claim_ends_a_holder_that_sits_on_the_row(void **state)
     c = kit_claim(st, 0);
     zombie = PQconnectdb(k.worker);
     PQclear(PQexec(zombie, "BEGIN"));
-    PQclear(PQexec(zombie,
-        "UPDATE winnow.source_cursor SET updated = now()"));
+    PQclear(PQexec(zombie, "UPDATE winnow.source_cursor SET updated = now()"));
     t = wn_clock_mono_us();
     c = kit_claim(st, 0);
     assert_int_equal(c.epoch, 2);
@@ -200,11 +198,11 @@ store_outbox_gives_rows_in_order_past_the_watermark(void **state)
     assert_wn_ok(
         wn_store_outbox_refused(a, &ca, &rows[0], "too large", &err), &err);
     kit_claim(b, 0); /* the owner changes */
-    assert_int_equal(wn_store_outbox_read(a, &ca, 9, &arena, &rows, &n, &err),
-        WN_FENCED);
+    assert_int_equal(
+        wn_store_outbox_read(a, &ca, 9, &arena, &rows, &n, &err), WN_FENCED);
     assert_int_equal(wn_store_outbox_done(a, &ca, 2, &err), WN_FENCED);
-    assert_int_equal(kit_count(&k,
-        "SELECT next_offset FROM winnow.relay_cursor"), 2);
+    assert_int_equal(
+        kit_count(&k, "SELECT next_offset FROM winnow.relay_cursor"), 2);
     wn_arena_release(&arena);
     kit_close(&k);
 }
@@ -231,8 +229,7 @@ store_partitions_are_there_ninety_days_on(void **state)
         wn_store_partitions(st, wn_clock_now_us(), &ahead, &err), &err);
     assert_true(ahead >= 2);
     kit_commit(st, &c, kit_item(&k, &c, 1, "p1", "t"));
-    assert_wn_ok(
-        wn_store_outbox_done(st, &c, 0, &err), &err);
+    assert_wn_ok(wn_store_outbox_done(st, &c, 0, &err), &err);
     assert_wn_ok(
         wn_store_retention(st, wn_clock_now_us(), &dropped, &err), &err);
     assert_true(dropped >= 1); /* outbox of 90 days ago: relayed */
@@ -241,11 +238,13 @@ store_partitions_are_there_ninety_days_on(void **state)
     wn_clock_shift_us(250 * DAY_US);
     assert_wn_ok(
         wn_store_retention(st, wn_clock_now_us(), &dropped, &err), &err);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.verdict WHERE off = 0"), 0);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.partition_drop WHERE name LIKE "
-        "'audit%' AND rows = 1 AND chains->'1' = '[1, 1]'"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.verdict WHERE off = 0"), 0);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.partition_drop WHERE name LIKE "
+            "'audit%' AND rows = 1 AND chains->'1' = '[1, 1]'"),
+        1);
     wn_clock_shift_us(0);
     kit_close(&k);
 }
@@ -294,23 +293,25 @@ migrate_each_step_keeps_the_data_of_the_one_before(void **state)
             "winnow.audit VALUES (now(), 1, 1, 1, 1, '\\x00', '\\x00'); "
             "INSERT INTO winnow.post_salt VALUES ('p', '\\x01')");
         if (n >= 2)
-            wn_pg_exec(k.pg, k.db,
-                "INSERT INTO winnow.relay_cursor VALUES (1, 5)");
+            wn_pg_exec(
+                k.pg, k.db, "INSERT INTO winnow.relay_cursor VALUES (1, 5)");
         if (n >= 3)
             wn_pg_exec(k.pg, k.db,
                 "INSERT INTO winnow.review_item (source, off, ts, post_id, "
                 "action, priority, version) VALUES (1, 1, now(), 'p', 3, 1, "
                 "1)");
         applied = -1;
-        assert_wn_ok(wn_migrate(wn_pg_conninfo(k.pg, k.db, "admin"), NULL,
-                         NULL, &applied, &err),
+        assert_wn_ok(wn_migrate(wn_pg_conninfo(k.pg, k.db, "admin"), NULL, NULL,
+                         &applied, &err),
             &err);
         assert_int_equal(applied, (int)(wn_migrations_n - n));
-        assert_int_equal(kit_count(&k,
-            "SELECT (SELECT count(*) FROM winnow.audit) + (SELECT count(*) "
-            "FROM winnow.source_cursor) + (SELECT count(*) FROM "
-            "winnow.post_salt) + (SELECT count(*) FROM winnow.relay_cursor) "
-            "+ (SELECT count(*) FROM winnow.review_item)"),
+        assert_int_equal(
+            kit_count(&k,
+                "SELECT (SELECT count(*) FROM winnow.audit) + (SELECT count(*) "
+                "FROM winnow.source_cursor) + (SELECT count(*) FROM "
+                "winnow.post_salt) + (SELECT count(*) FROM "
+                "winnow.relay_cursor) "
+                "+ (SELECT count(*) FROM winnow.review_item)"),
             3 + (n >= 2) + (n >= 3));
     }
     kit_close(&k);
@@ -323,8 +324,8 @@ migrate_thread(void *arg)
     int *applied = (int *)((char **)arg)[1];
 
     return wn_migrate(((char **)arg)[0], NULL, NULL, applied, &err) == WN_OK
-        ? arg
-        : NULL;
+               ? arg
+               : NULL;
 }
 
 static void
@@ -360,13 +361,14 @@ migrate_two_at_once_and_again_change_nothing(void **state)
     assert_int_equal(applied[0] + applied[1], wn_schema_version());
     assert_wn_ok(wn_migrate(k.admin, NULL, NULL, &i, &err), &err);
     assert_int_equal(i, 0);
-    wn_pg_exec(k.pg, k.db,
-        "INSERT INTO winnow.schema_version VALUES (999, 'later')");
+    wn_pg_exec(
+        k.pg, k.db, "INSERT INTO winnow.schema_version VALUES (999, 'later')");
     assert_int_equal(wn_migrate(k.admin, NULL, NULL, &i, &err), WN_STOP);
     assert_int_equal(wn_store_open(&st, &conf, &err), WN_STOP);
     assert_non_null(strstr(err.text, "newer"));
-    wn_pg_exec(k.pg, k.db, "DELETE FROM winnow.schema_version WHERE version "
-                           "IN (4, 999)");
+    wn_pg_exec(k.pg, k.db,
+        "DELETE FROM winnow.schema_version WHERE version "
+        "IN (4, 999)");
     assert_int_equal(wn_store_open(&st, &conf, &err), WN_STOP);
     assert_non_null(strstr(err.text, "older"));
     kit_close(&k);
@@ -390,7 +392,7 @@ unix_socket(const char *path, bool listening)
 
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
     if (listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-                listen(fd, 8) != 0
+                        listen(fd, 8) != 0
                   : connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
         close(fd);
         return -1;
@@ -536,10 +538,9 @@ store_waits_end_at_the_deadline_and_at_the_stop_flag(void **state)
 {
     struct kit k;
     atomic_bool stop = false;
-    struct wn_store_conf conf = { .instance = "w",
-        .retention_days = 2,
-        .timeout_ms = 1500,
-        .stop = &stop };
+    struct wn_store_conf conf = {
+        .instance = "w", .retention_days = 2, .timeout_ms = 1500, .stop = &stop
+    };
     struct wn_store *st;
     struct wn_err err;
     int64_t t;
@@ -586,6 +587,6 @@ main(void)
         cmocka_unit_test(store_waits_end_at_the_deadline_and_at_the_stop_flag),
     };
 
-    return wn_test_run("storage_ops", tests, sizeof(tests) / sizeof(tests[0]),
-        NULL, NULL);
+    return wn_test_run(
+        "storage_ops", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

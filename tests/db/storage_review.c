@@ -50,8 +50,7 @@ review_decision_is_made_once_and_only_on_what_was_seen(void **state)
     it = kit_item(&k, &c, 0, "p", "first words");
     it->verdict.action = WN_REVIEW;
     kit_commit(st, &c, it);
-    assert_wn_ok(
-        wn_review_list(desk, NULL, 10, &arena, &list, &n, &err), &err);
+    assert_wn_ok(wn_review_list(desk, NULL, 10, &arena, &list, &n, &err), &err);
     assert_int_equal(n, 1);
     assert_string_equal(list[0].text.p, "first words");
     assert_int_equal(list[0].reasons_n, 1);
@@ -71,12 +70,16 @@ review_decision_is_made_once_and_only_on_what_was_seen(void **state)
     d.item = 12345;
     assert_int_equal(wn_review_decide(desk, &d, &id, &err), WN_REJECT);
     assert_string_equal(err.text, "no such item");
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.decision WHERE spam = 0 AND scam = 1 "
-        "AND bait IS NULL AND action = 4"), 1);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.audit WHERE kind = 2 AND position("
-        "convert_to('staff-7', 'UTF8') IN body) = 0"), 1);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.decision WHERE spam = 0 AND scam = 1 "
+            "AND bait IS NULL AND action = 4"),
+        1);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.audit WHERE kind = 2 AND position("
+            "convert_to('staff-7', 'UTF8') IN body) = 0"),
+        1);
     kit_check_chains(&k);
     wn_arena_release(&arena);
     kit_close(&k);
@@ -141,10 +144,8 @@ review_import_is_idempotent_and_does_not_hide_the_live_post(void **state)
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.decision"), 1);
     c = kit_claim(st, 0);
     assert_int_equal(
-        kit_commit(st, &c, kit_item(&k, &c, 0, "p", "past words")),
-        WN_SCORED);
-    assert_int_equal(
-        kit_commit(st, &c, kit_delete(&k, &c, 1, "p")), WN_ERASED);
+        kit_commit(st, &c, kit_item(&k, &c, 0, "p", "past words")), WN_SCORED);
+    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 1, "p")), WN_ERASED);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 0);
     im.ref = "log-2";
     assert_int_equal(wn_review_import(desk, &im, &err), WN_REJECT);
@@ -173,8 +174,8 @@ race(void *arg)
 
     for (i = 0; i < r->n && r->rc == WN_OK; i += 20) {
         for (tries = 0; tries < 50; tries++) {
-            r->rc = wn_store_commit(r->st, &r->c, r->items + i, 20,
-                (int64_t)i + 20, &err);
+            r->rc = wn_store_commit(
+                r->st, &r->c, r->items + i, 20, (int64_t)i + 20, &err);
             if (r->rc != WN_RETRY)
                 break;
         }
@@ -203,9 +204,9 @@ store_two_workers_on_the_same_posts_keep_one_state(void **state)
             int p = w == 0 ? i : 399 - i;
 
             snprintf(id, sizeof(id), "p%03d", p % 100);
-            r[w].items[i] = p % 17 == 0
-                ? kit_delete(&k, &r[w].c, i, id)
-                : kit_item(&k, &r[w].c, i, id, p % 3 == 0 ? "x" : "y");
+            r[w].items[i] = p % 17 == 0 ? kit_delete(&k, &r[w].c, i, id)
+                                        : kit_item(&k, &r[w].c, i, id,
+                                              p % 3 == 0 ? "x" : "y");
             if (p % 5 == 0)
                 r[w].items[i]->verdict.action = WN_REVIEW;
         }
@@ -219,12 +220,16 @@ store_two_workers_on_the_same_posts_keep_one_state(void **state)
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 800);
     assert_int_equal(
         kit_count(&k, "SELECT count(*) FROM winnow.post_state"), 100);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.post_state p FULL JOIN winnow.post_salt "
-        "s USING (post_id) WHERE (s.salt IS NULL) <> p.deleted"), 0);
-    assert_int_equal(kit_count(&k,
-        "SELECT count(*) FROM winnow.content c JOIN winnow.post_state p "
-        "USING (post_id) WHERE p.deleted"), 0);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.post_state p FULL JOIN "
+                      "winnow.post_salt "
+                      "s USING (post_id) WHERE (s.salt IS NULL) <> p.deleted"),
+        0);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.content c JOIN winnow.post_state p "
+            "USING (post_id) WHERE p.deleted"),
+        0);
     kit_check_chains(&k);
     kit_close(&k);
 }
@@ -276,8 +281,7 @@ report_counts_what_is_there(void **state)
     assert_int_equal(r.outbox_waiting, 4);
     assert_int_equal(r.dead_letters, 1);
     assert_true(r.first_us <= r.last_us);
-    assert_wn_ok(
-        wn_report_severe(st, 2, &arena, &severe, &n, &err), &err);
+    assert_wn_ok(wn_report_severe(st, 2, &arena, &severe, &n, &err), &err);
     assert_int_equal(n, 2);
     assert_string_equal(severe[0].post_id.p, "worst");
     assert_int_equal(severe[0].text.len, 199);
@@ -306,6 +310,6 @@ main(void)
         cmocka_unit_test(report_counts_what_is_there),
     };
 
-    return wn_test_run("storage_review", tests,
-        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+    return wn_test_run(
+        "storage_review", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

@@ -92,8 +92,8 @@ next_text(FILE *f)
 /* Calls `each` for packed batches of all texts, in order. */
 static void
 for_batches(const struct model *m, FILE *f,
-    void (*each)(const struct model *m, const struct batch *b, size_t first,
-        void *arg),
+    void (*each)(
+        const struct model *m, const struct batch *b, size_t first, void *arg),
     void *arg)
 {
     struct batch *b = calloc(1, sizeof(*b));
@@ -108,9 +108,9 @@ for_batches(const struct model *m, FILE *f,
         if (text != NULL)
             add_text(m, &tk, text, b);
         json_decref(text);
-        if (b->n > 0 && (text == NULL ||
-                            b->offsets[b->n] + m->shape->positions >
-                                TOKENS_MAX)) {
+        if (b->n > 0 &&
+            (text == NULL ||
+                b->offsets[b->n] + m->shape->positions > TOKENS_MAX)) {
             each(m, b, first, arg);
             first += b->n;
             b->n = 0;

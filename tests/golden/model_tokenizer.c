@@ -117,8 +117,7 @@ check_line(struct corpus *c, struct wn_buf *b)
 
     assert_false(b->failed);
     assert_true(c->line < c->hashes_n);
-    assert_wn_ok(
-        wn_tokenizer_run(c->t, b->data, b->len, &c->tk, &err), &err);
+    assert_wn_ok(wn_tokenizer_run(c->t, b->data, b->len, &c->tk, &err), &err);
     if (fnv(c->tk.ids, c->tk.n * 4, UINT32_C(0x811c9dc5)) !=
             c->hashes[c->line] &&
         c->bad++ < 10)
@@ -160,8 +159,7 @@ add_unit(struct wn_buf *b, const json_t *kind, uint64_t *rnd)
 
     if (wn_test_random(rnd) % 100 < member(kind, "space")) {
         wn_buf_char(b, ' ');
-    } else if (json_array_size(strings) > 0 &&
-        wn_test_random(rnd) % 2 == 0) {
+    } else if (json_array_size(strings) > 0 && wn_test_random(rnd) % 2 == 0) {
         s = json_array_get(
             strings, wn_test_random(rnd) % json_array_size(strings));
         wn_buf_add(b, json_string_value(s), json_string_length(s));
@@ -268,8 +266,8 @@ samples_have_the_ids_of_the_reference(void **state)
     assert_non_null(f);
     assert_wn_ok(wn_tokenizer_open(&t, weights_dir(), &err), &err);
     wn_tokens_init(&tk);
-    while ((sample = json_loadf(f,
-                JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
+    while ((sample = json_loadf(
+                f, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
         check_sample(t, &tk, sample);
         json_decref(sample);
         n++;
@@ -305,10 +303,9 @@ hash_char(const struct wn_unicode *u, int32_t c, uint32_t hash)
     n = wn_unicode_lower(c, out);
     for (size_t i = 0; i < n; i++)
         add_char(&b, out[i]);
-    wn_buf_char(&b,
-        wn_unicode_is_space(c)       ? 2
-            : wn_unicode_is_punct(c) ? 3
-                                     : 1);
+    wn_buf_char(&b, wn_unicode_is_space(c)   ? 2
+                    : wn_unicode_is_punct(c) ? 3
+                                             : 1);
     assert_false(b.failed);
     hash = fnv(b.data, b.len, hash);
     wn_buf_release(&b);

@@ -366,8 +366,7 @@ relay_row_too_large_for_the_topic_is_refused_and_the_next_go_on(void **state)
     memset(text, 'x', 3000);
     bench_open(&b);
     /* far under a batch: whole batches are refused, and sorted out */
-    wn_kafka_create_topic_with(
-        kafka, b.verdicts, 1, "max.message.bytes=2500");
+    wn_kafka_create_topic_with(kafka, b.verdicts, 1, "max.message.bytes=2500");
     for (i = 0; i < 60; i++) {
         it = add_item(&b, 0, false);
         if (i == 20)
@@ -377,11 +376,10 @@ relay_row_too_large_for_the_topic_is_refused_and_the_next_go_on(void **state)
     relay_begin(&b);
     WAIT_FOR(relayed, &b, 59);
     assert_int_equal(relay_end(&b) < 2000000, 1);
+    assert_int_equal(wn_metric_value(WN_M_RELAY_REFUSED, 0) - b.refused0, 1);
     assert_int_equal(
-        wn_metric_value(WN_M_RELAY_REFUSED, 0) - b.refused0, 1);
-    assert_int_equal(kit_count(&b.k,
-                         "SELECT off FROM winnow.outbox_refused WHERE kind = "
-                         "1 AND why LIKE '%too large%'"),
+        kit_count(&b.k, "SELECT off FROM winnow.outbox_refused WHERE kind = "
+                        "1 AND why LIKE '%too large%'"),
         20);
     assert_all_once(&b, 60, 20);
     assert_int_equal(watermark(&b, 0), 60);
@@ -423,8 +421,7 @@ relay_row_over_the_clients_own_limit_is_refused(void **state)
 
 /* The first chunk is delivered, and the worker dies before it is marked. */
 static void
-relay_killed_before_its_mark_repeats_one_chunk_with_the_same_ids(
-    void **state)
+relay_killed_before_its_mark_repeats_one_chunk_with_the_same_ids(void **state)
 {
     struct bench b;
     size_t i, repeats = 0;
@@ -670,10 +667,9 @@ main(void)
         cmocka_unit_test(relay_sends_what_is_left_at_the_end),
         cmocka_unit_test(
             relay_rows_of_a_finished_file_go_out_after_it_was_let_go),
-        cmocka_unit_test(
-            relay_broker_killed_and_restarted_gets_every_row_once),
+        cmocka_unit_test(relay_broker_killed_and_restarted_gets_every_row_once),
     };
 
-    return wn_test_run("ingest_relay", tests,
-        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+    return wn_test_run(
+        "ingest_relay", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

@@ -30,8 +30,8 @@ two_workers_over_four_partitions_judge_each_post_once(void **state)
     svc_begin(&two, &b, NULL); /* takes two partitions while work is in hand */
     put_many(&b, "late", 3000);
     wait_verdicts(&b, 6000);
-    wait_number(&b, 2,
-        "SELECT count(DISTINCT owner) FROM winnow.source_cursor");
+    wait_number(
+        &b, 2, "SELECT count(DISTINCT owner) FROM winnow.source_cursor");
     assert_whole(&b, 6000);
     wait_ready(&one);
     wait_ready(&two);
@@ -59,8 +59,8 @@ a_second_run_begins_where_the_first_ended(void **state)
         svc_end(&s);
     }
     assert_whole(&b, 400);
-    wait_number(&b, 300,
-        "SELECT count(*) FROM winnow.verdict WHERE outcome = 5");
+    wait_number(
+        &b, 300, "SELECT count(*) FROM winnow.verdict WHERE outcome = 5");
     assert_true(wn_metric_value(WN_M_CAREFUL, 0) == careful);
     kit_close(&b.k);
 }
@@ -168,11 +168,11 @@ what_nobody_can_read_is_kept_and_its_neighbours_go_on(void **state)
     memset(large, ' ', sizeof(large) - 1);
     wn_kafka_put(kafka, b.topic, 0, "k", large);
     put_post(&b, 0, "after", "A");
-    svc_begin(&s, &b,
-        (const char *const[]){ "ingest.post_bytes_max", "1k", NULL });
+    svc_begin(
+        &s, &b, (const char *const[]){ "ingest.post_bytes_max", "1k", NULL });
     wait_verdicts(&b, 6);
-    assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
-                         "SELECT count(*) FROM winnow.dead_letter"),
+    assert_int_equal(
+        wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.dead_letter"),
         4);
     assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
                          "SELECT count(*) FROM winnow.dead_letter "
@@ -203,15 +203,14 @@ the_byte_budget_holds_and_loses_nothing(void **state)
             "{\"post\":{\"id\":\"p%d\",\"text\":\"%s\",\"author\":{\"id\":"
             "\"a\"}}}",
             i, text);
-        wn_kafka_send(kafka, b.topic, i % 2,
-            (struct wn_kafka_bytes){ NULL, 0 },
+        wn_kafka_send(kafka, b.topic, i % 2, (struct wn_kafka_bytes){ NULL, 0 },
             (struct wn_kafka_bytes){ json, strlen(json) }, 0, 0);
     }
     wn_kafka_flush(kafka);
     atomic_store(&stub_us, 1000000);
     svc_begin(&s, &b,
-        (const char *const[]){ "ingest.bytes_max", "6m", "score.batch_posts",
-            "4", NULL });
+        (const char *const[]){
+            "ingest.bytes_max", "6m", "score.batch_posts", "4", NULL });
     wait_metric(WN_M_PAUSES, pauses + 1);
     most = wn_metric_value(WN_M_QUEUE_BYTES, 0);
     atomic_store(&stub_us, 0);
@@ -318,8 +317,7 @@ a_bad_setting_ends_the_service_at_once(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(two_workers_over_four_partitions_judge_each_post_once),
     cmocka_unit_test(a_second_run_begins_where_the_first_ended),
-    cmocka_unit_test(
-        records_of_one_post_through_two_partitions_in_both_orders),
+    cmocka_unit_test(records_of_one_post_through_two_partitions_in_both_orders),
     cmocka_unit_test(what_nobody_can_read_is_kept_and_its_neighbours_go_on),
     cmocka_unit_test(the_byte_budget_holds_and_loses_nothing),
     cmocka_unit_test(ingest_start_is_for_the_first_subscription_only),

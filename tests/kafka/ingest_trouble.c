@@ -129,8 +129,8 @@ a_topic_made_anew_is_not_taken_for_the_old_one(void **state)
     put_many(&b, "q", 5);
     svc_begin(&s, &b, NULL);
     wait_cause(&s, "the topic was made anew or cut off");
-    assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
-                         "SELECT count(*) FROM winnow.verdict"),
+    assert_int_equal(
+        wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict"),
         20);
     svc_end(&s);
     kit_close(&b.k);
@@ -222,8 +222,8 @@ through_refused_writes(const char *make, const char *mend, const char *cause)
     put_many(&b, "q", 300);
     wait_cause(&s, cause);
     sleep_ms(2000);
-    assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
-                         "SELECT count(*) FROM winnow.verdict"),
+    assert_int_equal(
+        wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict"),
         300);
     svc_end(&s);
     svc_begin(&s, &b, NULL);
@@ -259,8 +259,7 @@ a_full_disk_is_waited_for(void **state)
         "CREATE TRIGGER full_disk BEFORE UPDATE OR INSERT ON "
         "winnow.source_cursor FOR EACH ROW EXECUTE FUNCTION "
         "public.full_disk()",
-        "DROP FUNCTION public.full_disk() CASCADE",
-        "no space left");
+        "DROP FUNCTION public.full_disk() CASCADE", "no space left");
 }
 
 /* Somebody's session sits on the cursor: commits hang, the end does not. */
@@ -304,8 +303,7 @@ at_full_load_the_end_is_soon_and_the_log_is_quiet(void **state)
     svc_begin(&s, &b, NULL);
     wait_number(&b, 1, "SELECT (count(*) > 2000)::int FROM winnow.verdict");
     svc_end(&s);
-    begun = wn_pg_number(
-        b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict");
+    begun = wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict");
     assert_true(begun < 20000);
     atomic_store(&stub_us, 0);
     svc_begin(&s, &b, NULL);
@@ -358,8 +356,8 @@ a_record_that_kills_is_quarantined_and_its_neighbours_go_on(void **state)
     put_post(&b, 0, "poison", "this post ends the process");
     put_many(&b, "after", 40);
     pid = worker_start(&b);
-    while (wn_pg_number(b.k.pg, b.k.db,
-               "SELECT count(*) FROM winnow.verdict") < 81) {
+    while (wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict") <
+           81) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
             deaths++;
@@ -396,8 +394,8 @@ transaction_open(struct bench *b)
     rd_kafka_t *rk;
     char why[256];
 
-    rd_kafka_conf_set(conf, "bootstrap.servers", wn_kafka_bootstrap(kafka),
-        why, sizeof(why));
+    rd_kafka_conf_set(
+        conf, "bootstrap.servers", wn_kafka_bootstrap(kafka), why, sizeof(why));
     rd_kafka_conf_set(conf, "transactional.id", b->topic, why, sizeof(why));
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     assert_non_null(rk);
@@ -423,11 +421,10 @@ a_consumer_without_progress_is_made_anew(void **state)
     put_many(&b, "p", 10);
     rk = transaction_open(&b);
     post_json(json, sizeof(json), "created", "in-transaction", 1, "A");
-    assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(b.topic),
-                         RD_KAFKA_V_PARTITION(0),
-                         RD_KAFKA_V_VALUE(json, strlen(json)),
-                         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                         RD_KAFKA_V_END),
+    assert_int_equal(
+        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(b.topic),
+            RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(json, strlen(json)),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
         RD_KAFKA_RESP_ERR_NO_ERROR);
     assert_int_equal(rd_kafka_flush(rk, 20000), RD_KAFKA_RESP_ERR_NO_ERROR);
     wn_service_watchdog_ms(1500);
@@ -508,6 +505,6 @@ main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "--worker") == 0)
         return worker_main(argv);
-    return wn_test_run("trouble", tests, sizeof(tests) / sizeof(tests[0]),
-        NULL, NULL);
+    return wn_test_run(
+        "trouble", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

@@ -183,9 +183,8 @@ svc_make(struct svc *s, const char *database, const char *topic,
     s->health = wn_health_new();
     assert_non_null(s->options);
     assert_non_null(s->health);
-    assert_wn_ok(wn_policy_load(&s->policy, policy, strlen(policy), "kit",
-                     &err),
-        &err);
+    assert_wn_ok(
+        wn_policy_load(&s->policy, policy, strlen(policy), "kit", &err), &err);
     svc_set(s, "database.url", database);
     svc_set(s, "ingest.topic", topic);
     svc_set(s, "kafka.bootstrap.servers", bootstrap);
@@ -301,8 +300,8 @@ assert_whole(struct bench *b, long long records)
         sum += wn_kafka_end(kafka, b->topic, i);
     assert_int_equal(sum, records);
     wait_number(b, sum, "SELECT sum(next_offset) FROM winnow.source_cursor");
-    assert_int_equal(wn_pg_number(b->k.pg, b->k.db,
-                         "SELECT count(*) FROM winnow.verdict"),
+    assert_int_equal(
+        wn_pg_number(b->k.pg, b->k.db, "SELECT count(*) FROM winnow.verdict"),
         records);
     assert_int_equal(wn_pg_number(b->k.pg, b->k.db,
                          "SELECT count(DISTINCT (source, off)) "

@@ -49,8 +49,7 @@ sleep_ms(long ms)
 }
 
 static int
-remove_one(
-    const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
 {
     (void)sb, (void)flag, (void)ftw;
     remove(path);
@@ -96,10 +95,9 @@ find_libs(struct wn_kafka *k)
     if (dir == NULL || dir[0] == '\0')
         dir = "build/kafka/libs";
     if (realpath(dir, full) == NULL)
-        die(dir,
-            "no such folder: mvn -q -f tests/kafka/pom.xml "
-            "dependency:copy-dependencies -DoutputDirectory=$PWD/"
-            "build/kafka/libs");
+        die(dir, "no such folder: mvn -q -f tests/kafka/pom.xml "
+                 "dependency:copy-dependencies -DoutputDirectory=$PWD/"
+                 "build/kafka/libs");
     snprintf(k->libs, sizeof(k->libs), "%.*s/*", PATH_MAX - 4, full);
 }
 
@@ -202,8 +200,7 @@ client(struct wn_kafka *k, rd_kafka_type_t type, const char *const *settings)
     rd_kafka_t *rk;
     char why[256];
 
-    rd_kafka_conf_set(
-        conf, "bootstrap.servers", k->brokers, why, sizeof(why));
+    rd_kafka_conf_set(conf, "bootstrap.servers", k->brokers, why, sizeof(why));
     rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why));
     for (; settings != NULL && settings[0] != NULL; settings += 2) {
         if (rd_kafka_conf_set(conf, settings[0], settings[1], why,
@@ -222,8 +219,8 @@ answers(struct wn_kafka *k)
     rd_kafka_t *rk = client(k, RD_KAFKA_PRODUCER, NULL);
     const struct rd_kafka_metadata *md = NULL;
     bool ok = rd_kafka_metadata(rk, 1, NULL, &md, 2000) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR &&
-        md->broker_cnt > 0;
+                  RD_KAFKA_RESP_ERR_NO_ERROR &&
+              md->broker_cnt > 0;
 
     if (md != NULL)
         rd_kafka_metadata_destroy(md);
@@ -311,8 +308,8 @@ wn_kafka_stop(struct wn_kafka *k)
     the_kafka = NULL;
     wn_kafka_kill(k);
     if (k->producer != NULL) {
-        rd_kafka_purge(k->producer,
-            RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_purge(
+            k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_destroy(k->producer);
     }
     nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -429,8 +426,7 @@ wn_kafka_grow(struct wn_kafka *k, const char *topic, int parts)
     size_t n;
 
     admin_open(k, &a, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
-    p = rd_kafka_NewPartitions_new(
-        topic, (size_t)parts, a.why, sizeof(a.why));
+    p = rd_kafka_NewPartitions_new(topic, (size_t)parts, a.why, sizeof(a.why));
     if (p == NULL)
         die(topic, a.why);
     rd_kafka_CreatePartitions(a.rk, &p, 1, a.options, a.queue);
@@ -503,8 +499,8 @@ wn_kafka_end(struct wn_kafka *k, const char *topic, int32_t part)
 {
     rd_kafka_t *rk = client(k, RD_KAFKA_CONSUMER, NULL);
     int64_t low, high;
-    rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(
-        rk, topic, part, &low, &high, CALL_MS);
+    rd_kafka_resp_err_t e =
+        rd_kafka_query_watermark_offsets(rk, topic, part, &low, &high, CALL_MS);
 
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         die(topic, rd_kafka_err2str(e));
@@ -513,8 +509,8 @@ wn_kafka_end(struct wn_kafka *k, const char *topic, int32_t part)
 }
 
 int64_t
-wn_kafka_mirror(struct wn_kafka *k, const char *group, const char *topic,
-    int32_t part)
+wn_kafka_mirror(
+    struct wn_kafka *k, const char *group, const char *topic, int32_t part)
 {
     const char *settings[] = { "group.id", group, NULL, NULL };
     rd_kafka_t *rk = client(k, RD_KAFKA_CONSUMER, settings);
@@ -556,16 +552,14 @@ static void
 producer_open(struct wn_kafka *k)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    static const char *const settings[][2] = { { "enable.idempotence",
-                                                   "true" },
+    static const char *const settings[][2] = { { "enable.idempotence", "true" },
         { "linger.ms", "5" }, { "log_level", "0" },
         { "message.max.bytes", "33554432" },
         { "message.timeout.ms", "120000" } };
     char why[256];
     size_t i;
 
-    rd_kafka_conf_set(
-        conf, "bootstrap.servers", k->brokers, why, sizeof(why));
+    rd_kafka_conf_set(conf, "bootstrap.servers", k->brokers, why, sizeof(why));
     for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why,
                 sizeof(why)) != RD_KAFKA_CONF_OK)
@@ -611,8 +605,7 @@ wn_kafka_send(struct wn_kafka *k, const char *topic, int32_t part,
         producer_open(k);
     for (;;) {
         e = rd_kafka_producev(k->producer, RD_KAFKA_V_TOPIC(topic),
-            RD_KAFKA_V_PARTITION(part),
-            RD_KAFKA_V_KEY((void *)key.p, key.len),
+            RD_KAFKA_V_PARTITION(part), RD_KAFKA_V_KEY((void *)key.p, key.len),
             RD_KAFKA_V_VALUE((void *)value.p, value.len),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
             RD_KAFKA_V_TIMESTAMP(time_ms),

@@ -45,8 +45,8 @@ bool wn_kafka_exists(struct wn_kafka *k, const char *topic);
 /* One after the last offset. */
 int64_t wn_kafka_end(struct wn_kafka *k, const char *topic, int32_t part);
 /* What the group committed to Kafka; -1001 where there is nothing. */
-int64_t wn_kafka_mirror(struct wn_kafka *k, const char *group,
-    const char *topic, int32_t part);
+int64_t wn_kafka_mirror(
+    struct wn_kafka *k, const char *group, const char *topic, int32_t part);
 
 /* Bytes of a record; a NULL value is a tombstone, a NULL key none. */
 struct wn_kafka_bytes {

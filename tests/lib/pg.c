@@ -55,8 +55,7 @@ sleep_ms(long ms)
 }
 
 static int
-remove_one(
-    const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
 {
     (void)sb, (void)flag, (void)ftw;
     remove(path);
@@ -183,8 +182,7 @@ spawn(struct wn_pg *pg)
             sock, "-c", sync, "-c", "max_connections=60", "-c",
             "shared_buffers=256MB", "-c", "wal_buffers=16MB", "-c",
             "max_wal_size=4GB", "-c", "min_wal_size=1GB", "-c",
-            "unix_socket_permissions=0777", "-c", "timezone=UTC",
-            (char *)NULL);
+            "unix_socket_permissions=0777", "-c", "timezone=UTC", (char *)NULL);
         _exit(127);
     }
     if (pid < 0)
@@ -328,8 +326,8 @@ wn_pg_conninfo(struct wn_pg *pg, const char *db, const char *user)
     struct info *in;
     char text[256];
 
-    snprintf(text, sizeof(text), "host=%s port=5432 dbname=%s user=%s",
-        pg->dir, db, user);
+    snprintf(text, sizeof(text), "host=%s port=5432 dbname=%s user=%s", pg->dir,
+        db, user);
     for (in = pg->infos; in != NULL; in = in->next) {
         if (strcmp(in->text, text) == 0)
             return in->text;
@@ -381,8 +379,8 @@ run(struct wn_pg *pg, const char *db, const char *sql, bool want)
         die(sql, PQerrorMessage(conn));
     if (want) {
         value = strdup(PQntuples(res) > 0 && PQnfields(res) > 0
-                ? PQgetvalue(res, 0, 0)
-                : "");
+                           ? PQgetvalue(res, 0, 0)
+                           : "");
         if (value == NULL)
             die(sql, "out of memory");
     }

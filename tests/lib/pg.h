@@ -25,8 +25,7 @@ void wn_pg_stop(struct wn_pg *pg);
 const char *wn_pg_host(const struct wn_pg *pg);
 pid_t wn_pg_pid(const struct wn_pg *pg);
 /* "host=... dbname=db user=user"; lives as long as the program. */
-const char *wn_pg_conninfo(
-    struct wn_pg *pg, const char *db, const char *user);
+const char *wn_pg_conninfo(struct wn_pg *pg, const char *db, const char *user);
 
 /* kill -9 of the postmaster; its backends end by themselves. */
 void wn_pg_kill(struct wn_pg *pg);

@@ -20,12 +20,12 @@
 #include "core/status.h"
 
 /* Fails with the error's text. */
-#define assert_wn_ok(expr, err)                                               \
-    do {                                                                      \
-        enum wn_status wn_rc_ = (expr);                                       \
-        if (wn_rc_ != WN_OK)                                                  \
-            fail_msg("%s: %s: %s", #expr, wn_status_name(wn_rc_),             \
-                (err)->text);                                                 \
+#define assert_wn_ok(expr, err)                                                \
+    do {                                                                       \
+        enum wn_status wn_rc_ = (expr);                                        \
+        if (wn_rc_ != WN_OK)                                                   \
+            fail_msg(                                                          \
+                "%s: %s: %s", #expr, wn_status_name(wn_rc_), (err)->text);     \
     } while (0)
 
 /* Seed of this run, for tests that draw at random; they print nothing. */
@@ -37,11 +37,11 @@ const char *wn_test_dir(void);
 int wn_test_run(const char *group, const struct CMUnitTest *tests, size_t n,
     CMFixtureFunction setup, CMFixtureFunction teardown);
 
-#define WN_TEST_MAIN(group, tests)                                            \
-    int main(void)                                                            \
-    {                                                                         \
-        return wn_test_run(                                                   \
-            group, tests, sizeof(tests) / sizeof((tests)[0]), NULL, NULL);    \
+#define WN_TEST_MAIN(group, tests)                                             \
+    int main(void)                                                             \
+    {                                                                          \
+        return wn_test_run(                                                    \
+            group, tests, sizeof(tests) / sizeof((tests)[0]), NULL, NULL);     \
     }
 
 #endif

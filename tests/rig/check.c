@@ -177,8 +177,8 @@ check_cursors(PGconn *db, const char *topic, const int64_t *ends, size_t parts,
 
         if (part < (int64_t)parts && number(r, i, 2) >= ends[part])
             f->behind--;
-        check_chain(db, PQgetvalue(r, i, 0), PQgetvalue(r, i, 3),
-            number(r, i, 4), f);
+        check_chain(
+            db, PQgetvalue(r, i, 0), PQgetvalue(r, i, 3), number(r, i, 4), f);
     }
     PQclear(r);
 }
@@ -203,14 +203,14 @@ check_outputs(
     if (ids->n > 0)
         qsort(ids->id, ids->n, 16, by_id);
     while (i < want.n || k < ids->n) {
-        int c = i == want.n ? 1
-            : k == ids->n   ? -1
-                            : memcmp(want.id[i], ids->id[k], 16);
+        int c = i == want.n   ? 1
+                : k == ids->n ? -1
+                              : memcmp(want.id[i], ids->id[k], 16);
 
         f->outputs_missing += c < 0;
         f->outputs_foreign += c > 0;
         for (size_t first = k; c == 0 && k + 1 < ids->n &&
-             memcmp(ids->id[k + 1], ids->id[first], 16) == 0;
+                               memcmp(ids->id[k + 1], ids->id[first], 16) == 0;
              k++)
             f->outputs_again++;
         i += c <= 0;

@@ -10,10 +10,11 @@
  * Records are produced in step with the faults, so that there is work in hand
  * whenever one comes. --plant breaks the database on purpose before (fence) or
  * after the run (verdict, audit, chain), to show that the checker sees it:
- * then the rig succeeds only when the checker reports it. --metrics compares the
- * counters of workers that serve them (--worker build/winnow) with the tables;
- * that needs a run without faults, since counters die with their process.
- * Without faults each verdict id must be on the output topic exactly once.
+ * then the rig succeeds only when the checker reports it. --metrics compares
+ * the counters of workers that serve them (--worker build/winnow) with the
+ * tables; that needs a run without faults, since counters die with their
+ * process. Without faults each verdict id must be on the output topic exactly
+ * once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,8 +115,7 @@ worker_start(struct rig *rig, int i)
             "--kafka.heartbeat.interval.ms=500", "--score.threads=1",
             /* finished work waits in hand: a thawed worker tries to commit
              * what is no longer its own, and the fence is asked */
-            "--store.batch-age-ms=400",
-            (char *)NULL);
+            "--store.batch-age-ms=400", (char *)NULL);
         _exit(127);
     }
     w->pid = pid;
@@ -193,7 +193,8 @@ post_text(uint64_t serial, char *out, size_t size, char *key, size_t key_size)
     const char *type = "post.created";
 
     if (serial % 128 == 77)
-        return (size_t)snprintf(out, size, "{\"type\": not json %" PRIu64, serial);
+        return (size_t)snprintf(
+            out, size, "{\"type\": not json %" PRIu64, serial);
     if (serial > 1000 && serial % 64 == 13)
         of = serial - 1 - wn_test_random(&state) % 1000;
     if (serial > 1000 && serial % 128 == 99) {
@@ -216,7 +217,8 @@ produce(struct rig *rig, int64_t n)
         uint64_t serial = rig->serial++;
         size_t len = post_text(serial, text, sizeof(text), key, sizeof(key));
 
-        wn_kafka_send(rig->kafka, TOPIC, (int32_t)(serial % (uint64_t)rig->parts),
+        wn_kafka_send(rig->kafka, TOPIC,
+            (int32_t)(serial % (uint64_t)rig->parts),
             (struct wn_kafka_bytes){ key, strlen(key) },
             (struct wn_kafka_bytes){ text, len }, 0, serial);
     }
@@ -315,7 +317,7 @@ static bool
 faults_left(const struct rig *rig)
 {
     return rig->done_kills < rig->kills || rig->done_freezes < rig->freezes ||
-        rig->done_pg_kills < rig->pg_kills;
+           rig->done_pg_kills < rig->pg_kills;
 }
 
 static void
@@ -489,8 +491,8 @@ compare_metrics(struct rig *rig)
         double m = scrape(rig, pairs[i].series);
         long long n = wn_pg_number(rig->pg, "rig", pairs[i].sql);
 
-        printf("  metric %-42s %10.0f  table %10lld%s\n", pairs[i].series, m,
-            n, m != (double)n ? "  <-- differ" : "");
+        printf("  metric %-42s %10.0f  table %10lld%s\n", pairs[i].series, m, n,
+            m != (double)n ? "  <-- differ" : "");
         bad += m != (double)n;
     }
     return bad;
@@ -543,8 +545,8 @@ check_all(struct rig *rig, const int64_t *ends)
     progress(rig); /* connects again after the last database kill */
     check(rig->db, TOPIC, &rig->ledger, ends, (size_t)rig->parts, &ids, &f);
     printf("findings\n");
-    bad = check_print(&f,
-        rig->done_kills + rig->done_freezes + rig->done_pg_kills > 0);
+    bad = check_print(
+        &f, rig->done_kills + rig->done_freezes + rig->done_pg_kills > 0);
     ids_free(&ids);
     return bad;
 }
@@ -563,8 +565,8 @@ setup(struct rig *rig)
     rig->conninfo = wn_pg_conninfo(rig->pg, "rig", "admin");
     if (wn_migrate(rig->conninfo, NULL, NULL, &applied, &err) != WN_OK)
         die("migrate: %s", err.text);
-    wn_pg_exec(rig->pg, "rig",
-        "CREATE ROLE rig LOGIN; GRANT winnow_worker TO rig");
+    wn_pg_exec(
+        rig->pg, "rig", "CREATE ROLE rig LOGIN; GRANT winnow_worker TO rig");
     rig->conninfo = wn_pg_conninfo(rig->pg, "rig", "rig");
     rig->kafka = wn_kafka_start(props);
     wn_kafka_create_topic(rig->kafka, TOPIC, rig->parts);
@@ -601,17 +603,38 @@ options(struct rig *rig, int argc, char **argv)
         int64_t v = optarg != NULL ? strtoll(optarg, NULL, 10) : 0;
 
         switch (c) {
-        case 'n': rig->posts = v; break;
-        case 'k': rig->kills = v; break;
-        case 'f': rig->freezes = v; break;
-        case 'g': rig->pg_kills = v; break;
-        case 'w': rig->workers_n = (int)v; break;
-        case 'p': rig->parts = (int)v; break;
-        case 's': rig->seed = (uint64_t)v; break;
-        case 'x': rig->worker_path = optarg; break;
-        case 't': rig->plant = optarg; break;
-        case 'm': rig->metrics = true; break;
-        default: usage();
+        case 'n':
+            rig->posts = v;
+            break;
+        case 'k':
+            rig->kills = v;
+            break;
+        case 'f':
+            rig->freezes = v;
+            break;
+        case 'g':
+            rig->pg_kills = v;
+            break;
+        case 'w':
+            rig->workers_n = (int)v;
+            break;
+        case 'p':
+            rig->parts = (int)v;
+            break;
+        case 's':
+            rig->seed = (uint64_t)v;
+            break;
+        case 'x':
+            rig->worker_path = optarg;
+            break;
+        case 't':
+            rig->plant = optarg;
+            break;
+        case 'm':
+            rig->metrics = true;
+            break;
+        default:
+            usage();
         }
     }
     if (optind != argc || rig->workers_n < 1 || rig->workers_n > WORKERS_MAX ||

@@ -32,8 +32,8 @@ on_term(int sig)
 static unsigned
 text_percent(const struct wn_item *item)
 {
-    return (unsigned)(
-        wn_hash64(item->post.text.p, item->post.text.len, 1) % 100);
+    return (
+        unsigned)(wn_hash64(item->post.text.p, item->post.text.len, 1) % 100);
 }
 
 static enum wn_status
@@ -77,8 +77,8 @@ main(int argc, char **argv)
     wn_hash_setup();
     if (options == NULL || health == NULL ||
         wn_options_load(options, &argc, argv, NULL, environ, &err) != WN_OK ||
-        wn_policy_load(&policy, policy_json, strlen(policy_json), "rig",
-            &err) != WN_OK) {
+        wn_policy_load(
+            &policy, policy_json, strlen(policy_json), "rig", &err) != WN_OK) {
         fprintf(stderr, "rig worker: %s\n", err.text);
         return 78;
     }
@@ -90,8 +90,8 @@ main(int argc, char **argv)
         .stop = &stop,
     };
     rc = wn_service_run(&conf, &err);
-    wn_log(WN_LOG_INFO, "rig.end", "status=%s fenced=%.0f",
-        wn_status_name(rc), wn_metric_value(WN_M_FENCED, 0));
+    wn_log(WN_LOG_INFO, "rig.end", "status=%s fenced=%.0f", wn_status_name(rc),
+        wn_metric_value(WN_M_FENCED, 0));
     if (rc != WN_OK)
         fprintf(stderr, "rig worker: %s\n", err.text);
     wn_policy_free(policy);

@@ -11,8 +11,8 @@ static void
 collect(struct wn_arena *arena, const char *text, const struct wn_str *given,
     size_t given_n)
 {
-    assert_wn_ok(wn_links_collect(&links, arena, given, given_n, text,
-                     strlen(text), &err),
+    assert_wn_ok(wn_links_collect(
+                     &links, arena, given, given_n, text, strlen(text), &err),
         &err);
 }
 
@@ -22,8 +22,8 @@ assert_url(size_t i, const char *url)
     assert_true(i < links.n);
     if (links.url[i].len != strlen(url) ||
         memcmp(links.url[i].p, url, links.url[i].len) != 0)
-        fail_msg("link %zu is \"%.*s\", not \"%s\"", i,
-            (int)links.url[i].len, links.url[i].p, url);
+        fail_msg("link %zu is \"%.*s\", not \"%s\"", i, (int)links.url[i].len,
+            links.url[i].p, url);
 }
 
 struct example {
@@ -42,8 +42,8 @@ check_all(const struct example *e, size_t n)
         wn_arena_reset(&arena);
         collect(&arena, e[i].text, NULL, 0);
         if (links.n != (e[i].url != NULL) || links.hidden != e[i].hidden)
-            fail_msg("\"%s\": %zu links (%.*s), %zu hidden", e[i].text,
-                links.n, links.n > 0 ? (int)links.url[0].len : 0,
+            fail_msg("\"%s\": %zu links (%.*s), %zu hidden", e[i].text, links.n,
+                links.n > 0 ? (int)links.url[0].len : 0,
                 links.n > 0 ? links.url[0].p : "", links.hidden);
         if (e[i].url != NULL)
             assert_url(0, e[i].url);
@@ -51,7 +51,7 @@ check_all(const struct example *e, size_t n)
     wn_arena_release(&arena);
 }
 
-#define CHECK(examples)                                                       \
+#define CHECK(examples)                                                        \
     check_all(examples, sizeof(examples) / sizeof((examples)[0]))
 
 static void
@@ -69,8 +69,7 @@ links_are_found_in_plain_writing(void **state)
         { "bit.ly/Abc9", "http://bit.ly/Abc9", 0 },
         { "wordhttp://shop.example/a", "http://shop.example/a", 0 },
         { "http://192.0.2.7:8080/x", "http://192.0.2.7:8080/x", 0 },
-        { "http://user:pw@shop.example/x", "http://user:pw@shop.example/x",
-            0 },
+        { "http://user:pw@shop.example/x", "http://user:pw@shop.example/x", 0 },
         { "http://[2001:db8::1]/x", "http://[2001:db8::1]/x", 0 },
         { "http://b\u00FCcher.example/", "http://b\u00FCcher.example/", 0 },
         { "\u8BF7\u770Bhttp://shop.example/a\u3002\u8C22",

@@ -34,8 +34,8 @@ text_takes_out_and_counts_what_hides(void **state)
 {
     static const struct trap traps[] = {
         { "fr\u200Bee mo\u200Cn\u200Dey", "free money", 3, 0, 0, 0 },
-        { "soft\u00ADhyphen \u2060word\u2060joiner", "softhyphen wordjoiner",
-            3, 0, 0, 0 },
+        { "soft\u00ADhyphen \u2060word\u2060joiner", "softhyphen wordjoiner", 3,
+            0, 0, 0 },
         { "\u3164filler\u115F", "filler", 2, 0, 0, 0 },
         { "in\uFEFFside", "inside", 1, 0, 0, 0 },
         { "bell\a and esc\x1b[0m", "bell and esc[0m", 2, 0, 0, 0 },
@@ -107,7 +107,8 @@ text_decodes_entities_until_none_is_left(void **state)
     assert_string_equal(harden("&amp;amp;lt;b&gt;"), "<b>");
     assert_string_equal(harden("&#70;&#x52;&#X45;E"), "FREE");
     assert_string_equal(harden("caf&eacute; &#8364;5 &#150;"), "caf\u00E9 "
-        "\u20AC" "5 \u2013");
+                                                               "\u20AC"
+                                                               "5 \u2013");
     assert_string_equal(harden("e&#769;"), "\u00E9");
     assert_string_equal(harden("&#65318;"), "F");
     assert_string_equal(harden("&#59&#59;"), ";");
@@ -115,10 +116,10 @@ text_decodes_entities_until_none_is_left(void **state)
     assert_string_equal(harden("&nosuch; &; &#; &#x; &#12a; a&b;"),
         "&nosuch; &; &#; &#x; &#12a; a&b;");
     check(&(struct trap){ "a&#8203;b&zwj;c&shy;", "abc", 3, 0, 0, 0 });
-    check(&(struct trap){ "&#0;&#xD800;&#9999999999999;", "\uFFFD\uFFFD\uFFFD",
-        0, 0, 0, 3 });
-    check(&(struct trap){ "\U0001F468&zwj;\U0001F469", "\U0001F468\U0001F469",
-        0, 0, 0, 0 });
+    check(&(struct trap){
+        "&#0;&#xD800;&#9999999999999;", "\uFFFD\uFFFD\uFFFD", 0, 0, 0, 3 });
+    check(&(struct trap){
+        "\U0001F468&zwj;\U0001F469", "\U0001F468\U0001F469", 0, 0, 0, 0 });
 }
 
 static void
@@ -167,8 +168,8 @@ static void
 text_squeezes_space_and_keeps_lines(void **state)
 {
     (void)state;
-    assert_string_equal(harden("  a \t b \r\n\r\n c\u00A0\u3000d "),
-        "a b\nc d");
+    assert_string_equal(
+        harden("  a \t b \r\n\r\n c\u00A0\u3000d "), "a b\nc d");
     assert_string_equal(harden(" \n\u2028\u2800 "), "");
     assert_int_equal(text.chars, 0);
 }
@@ -205,7 +206,8 @@ text_reads_every_byte_of_u0000(void **state)
 {
     (void)state;
     assert_wn_ok(wn_text_harden(&text, "a\0b", 3, &err), &err);
-    assert_string_equal(text.data, "a\uFFFD" "b");
+    assert_string_equal(text.data, "a\uFFFD"
+                                   "b");
     assert_int_equal(text.invalid, 1);
     assert_wn_ok(wn_text_harden(&text, NULL, 0, &err), &err);
     assert_string_equal(text.data, "");
@@ -262,8 +264,8 @@ text_hardened_again_does_not_change(void **state)
     static const char *const bits[] = { "&", "amp;", "#", "59;", "#59", "@",
         "a", "user", "RT ", ": ", ".", "b.co", " ", "\n", "://", "lt;",
         "\u200D", "\u0301", "\uFE0F", "\u0344", "\u1100\u1161", "\u037E",
-        "\uFF20", "\uFF06", "\uFDFA", "\U0001F468", "\xff", "&#769;", "_",
-        "-", "\u0345\u0300", "\u00E9", ";", "+", "\u4F60", "&zwj;" };
+        "\uFF20", "\uFF06", "\uFDFA", "\U0001F468", "\xff", "&#769;", "_", "-",
+        "\u0345\u0300", "\u00E9", ";", "+", "\u4F60", "&zwj;" };
     uint64_t seed = wn_test_seed();
     char in[512];
 

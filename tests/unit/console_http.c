@@ -47,8 +47,7 @@ dial(const struct door *d)
 
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    assert_int_equal(
-        connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
     return fd;
 }
 
@@ -154,9 +153,8 @@ readyz_names_each_cause_until_all_is_well(void **state)
     wn_health_set(d->health, "database", true, NULL);
     a = ask(d, "GET", "/readyz");
     assert_int_equal(status_of(a), 503);
-    assert_string_equal(body_of(a),
-        "{\"ready\":false,\"causes\":{\"kafka\":"
-        "\"topic \\\"posts\\\" is missing\"}}\n");
+    assert_string_equal(body_of(a), "{\"ready\":false,\"causes\":{\"kafka\":"
+                                    "\"topic \\\"posts\\\" is missing\"}}\n");
     free(a);
 
     wn_health_set(d->health, "kafka", true, NULL);
@@ -338,10 +336,9 @@ a_port_in_use_is_a_clear_error(void **state)
     struct wn_err err;
     char listen_on[64];
 
-    snprintf(listen_on, sizeof(listen_on), "127.0.0.1:%u",
-        wn_http_port(d->http));
-    assert_int_equal(
-        wn_http_open(&other, listen_on, d->health, &err), WN_STOP);
+    snprintf(
+        listen_on, sizeof(listen_on), "127.0.0.1:%u", wn_http_port(d->http));
+    assert_int_equal(wn_http_open(&other, listen_on, d->health, &err), WN_STOP);
     assert_null(other);
     assert_non_null(strstr(err.text, listen_on));
     assert_non_null(strstr(err.text, "in use"));
@@ -371,6 +368,6 @@ main(void)
         CASE(a_port_in_use_is_a_clear_error),
     };
 
-    return wn_test_run("console_http", tests,
-        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+    return wn_test_run(
+        "console_http", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

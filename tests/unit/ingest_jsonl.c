@@ -48,8 +48,8 @@ static void
 begin(struct rig *r, const char *suffix)
 {
     memset(r, 0, sizeof(*r));
-    snprintf(r->path, sizeof(r->path), "%s/%d%s", wn_test_dir(),
-        ++files_made, suffix);
+    snprintf(r->path, sizeof(r->path), "%s/%d%s", wn_test_dir(), ++files_made,
+        suffix);
     r->options = wn_options_new();
     assert_non_null(r->options);
 }
@@ -59,8 +59,7 @@ set(struct rig *r, const char *name, const char *value)
 {
     struct wn_err err;
 
-    assert_wn_ok(
-        wn_options_set(r->options, name, value, "test", &err), &err);
+    assert_wn_ok(wn_options_set(r->options, name, value, "test", &err), &err);
 }
 
 static enum wn_status
@@ -391,8 +390,7 @@ jsonl_a_fenced_file_stops_the_source(void **state)
     open_source(&r);
     expect(&r, "one", 0, 4);
     r.source->ops->fenced(r.source, 1);
-    assert_int_equal(
-        r.source->ops->poll(r.source, 0, &item, &err), WN_STOP);
+    assert_int_equal(r.source->ops->poll(r.source, 0, &item, &err), WN_STOP);
     assert_non_null(strstr(err.text, "another process"));
     r.revoked++; /* ingest let go of it by itself */
     end(&r);

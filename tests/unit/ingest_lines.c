@@ -17,7 +17,7 @@ check(const char *p, size_t len, size_t line_max, uint64_t *seed)
         char *to;
 
         while (wn_lines_next(&l, &line) ||
-            (fed == len && wn_lines_last(&l, &line))) {
+               (fed == len && wn_lines_last(&l, &line))) {
             end = at;
             while (end < len && p[end] != '\n')
                 end++;
@@ -99,11 +99,11 @@ lines_are_blank_without_anything_but_white_space(void **state)
     static const char *const full[] = { "x", " x", "\t.", "\v", "\xc2\xa0" };
 
     for (size_t i = 0; i < sizeof(blank) / sizeof(blank[0]); i++)
-        assert_true(wn_line_is_blank(&(struct wn_line){
-            .p = blank[i], .len = strlen(blank[i]) }));
+        assert_true(wn_line_is_blank(
+            &(struct wn_line){ .p = blank[i], .len = strlen(blank[i]) }));
     for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
-        assert_false(wn_line_is_blank(&(struct wn_line){
-            .p = full[i], .len = strlen(full[i]) }));
+        assert_false(wn_line_is_blank(
+            &(struct wn_line){ .p = full[i], .len = strlen(full[i]) }));
     /* U+0000 is content: it is judged as U+FFFD */
     assert_false(wn_line_is_blank(&(struct wn_line){ .p = "", .len = 1 }));
 }

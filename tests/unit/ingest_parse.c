@@ -134,9 +134,8 @@ parse_absent_numbers_stay_unknown(void **state)
     struct wn_item *item = parse("{\"post\":{\"id\":\"p\",\"text\":\"t\","
                                  "\"author\":{\"id\":\"a\"}}}");
     static const enum wn_signal unknown[] = { WN_SIG_AUTHOR_FOLLOWERS,
-        WN_SIG_AUTHOR_FOLLOWING, WN_SIG_AUTHOR_POSTS_1H,
-        WN_SIG_AUTHOR_AGE_DAYS, WN_SIG_AUTHOR_HANDLE, WN_SIG_POST_LANG,
-        WN_SIG_POST_SURFACE };
+        WN_SIG_AUTHOR_FOLLOWING, WN_SIG_AUTHOR_POSTS_1H, WN_SIG_AUTHOR_AGE_DAYS,
+        WN_SIG_AUTHOR_HANDLE, WN_SIG_POST_LANG, WN_SIG_POST_SURFACE };
 
     assert_alive(item);
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
@@ -157,8 +156,8 @@ parse_optional_members_of_the_wrong_type_are_named(void **state)
         "99999999999999999999,\"following\":-1,\"posts_1h\":1.5}}}");
     static const char *const names[] = { "post.revision", "post.created_at",
         "post.lang", "post.surface", "post.links", "post.reply_to",
-        "post.media", "author.handle", "author.created_at",
-        "author.followers", "author.following", "author.posts_1h" };
+        "post.media", "author.handle", "author.created_at", "author.followers",
+        "author.following", "author.posts_1h" };
     const size_t n = sizeof(names) / sizeof(names[0]);
 
     assert_alive(item);
@@ -227,8 +226,8 @@ parse_dead_records_say_why(void **state)
         { "{\"type\":\"post.liked\",\"post\":{\"id\":\"p\",\"text\":\"t\","
           "\"author\":{\"id\":\"a\"}}}",
             "event: ", "p" },
-        { "{\"type\":\"x.post.created\",\"post\":{\"id\":\"p\"}}", "event: ",
-            "p" },
+        { "{\"type\":\"x.post.created\",\"post\":{\"id\":\"p\"}}",
+            "event: ", "p" },
         { "{\"type\":5,\"post\":{\"id\":\"p\"}}", "event: ", "p" },
         { "{\"type\":\"post.deleted\",\"post\":{}}", "id: post.id", NULL },
     };
@@ -302,8 +301,7 @@ parse_bad_bytes_are_judged_and_counted(void **state)
     static const char json[] =
         "{\"post\":{\"id\":\"p\",\"text\":\"a\\u0000\xFF\\ud800z\0\","
         "\"author\":{\"id\":\"a\"}}}";
-    struct wn_item *item =
-        parse_bytes(json, sizeof(json) - 1, WN_FORMAT_AUTO);
+    struct wn_item *item = parse_bytes(json, sizeof(json) - 1, WN_FORMAT_AUTO);
 
     assert_alive(item);
     assert_str(item->post.text, "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz"
@@ -421,9 +419,8 @@ hash_of(const char *members, uint8_t out[WN_SHA256])
 static void
 parse_content_hash_is_what_a_reader_sees(void **state)
 {
-    static const char *const different[] = { "\"text\":\"a\"",
-        "\"text\":\"b\"", "\"text\":\"\"", "\"media\":[]",
-        "\"text\":\"a\",\"links\":[\"b\"]",
+    static const char *const different[] = { "\"text\":\"a\"", "\"text\":\"b\"",
+        "\"text\":\"\"", "\"media\":[]", "\"text\":\"a\",\"links\":[\"b\"]",
         "\"text\":\"a\",\"links\":[\"b\",\"c\"]",
         "\"text\":\"a\",\"links\":[\"bc\"]",
         "\"text\":\"a\",\"media\":[{\"url\":\"b\"}]",
@@ -514,8 +511,7 @@ parse_loose_takes_id_and_text(void **state)
         struct wn_item *item = wn_item_new(1u << 20);
 
         item->rec.time_us = WN_TIME_UNKNOWN;
-        item->rec.raw =
-            (struct wn_str){ rows[i].json, strlen(rows[i].json) };
+        item->rec.raw = (struct wn_str){ rows[i].json, strlen(rows[i].json) };
         wn_parse_loose(item, MAX);
         if ((item->outcome == WN_DEAD) != rows[i].dead)
             fail_msg("%s: %s", rows[i].json,
@@ -546,8 +542,8 @@ parse_survives_any_bytes(void **state)
             json[wn_test_random(&seed) % n] = (char)wn_test_random(&seed);
         if (wn_test_random(&seed) % 4 == 0)
             len = wn_test_random(&seed) % n;
-        item = parse_bytes(
-            json, len, (enum wn_format)(wn_test_random(&seed) % 5));
+        item =
+            parse_bytes(json, len, (enum wn_format)(wn_test_random(&seed) % 5));
         assert_true(item->outcome == WN_DEAD || item->post.id.p != NULL);
         assert_true(item->outcome != WN_DEAD || item->cause.len > 0);
         wn_item_free(item);

@@ -66,8 +66,7 @@ at(const char *time)
 }
 
 #define CE "{\"specversion\":\"1.0\",\"id\":\"e1\",\"source\":\"/s\","
-#define POST                                                                  \
-    "{\"id\":\"p\",\"text\":\"t\",\"author\":{\"id\":\"a\"}}"
+#define POST "{\"id\":\"p\",\"text\":\"t\",\"author\":{\"id\":\"a\"}}"
 
 static void
 parse_cloudevents_carry_posts_and_events(void **state)
@@ -103,10 +102,10 @@ parse_cloudevents_carry_posts_and_events(void **state)
             NULL, NULL },
         { CE "\"type\":\"post.created\",\"data\":\"{\"}", "json: ", NULL, 0,
             NULL, NULL },
-        { CE "\"type\":\"post.created\",\"data_base64\":\"e!\"}", "json: ",
-            NULL, 0, NULL, NULL },
-        { CE "\"type\":\"post.created\",\"data_base64\":5}", "type: ", NULL,
-            0, NULL, NULL },
+        { CE "\"type\":\"post.created\",\"data_base64\":\"e!\"}",
+            "json: ", NULL, 0, NULL, NULL },
+        { CE "\"type\":\"post.created\",\"data_base64\":5}", "type: ", NULL, 0,
+            NULL, NULL },
         { CE "\"type\":\"post.created\",\"data\":" CE "\"type\":\"x\"}}",
             "event: ", NULL, 0, NULL, NULL },
         { CE "\"type\":\"post.created\",\"data\":{\"post\":5}}", "type: post",
@@ -121,8 +120,8 @@ parse_cloudevents_carry_posts_and_events(void **state)
     wn_item_free(item);
 }
 
-#define AS                                                                    \
-    "{\"@context\":\"https://www.w3.org/ns/activitystreams\",\"actor\":"     \
+#define AS                                                                     \
+    "{\"@context\":\"https://www.w3.org/ns/activitystreams\",\"actor\":"       \
     "\"https://s.example/u/ann\","
 
 static void
@@ -233,9 +232,9 @@ parse_html_is_what_a_reader_sees(void **state)
     }
 }
 
-#define JS                                                                    \
-    "{\"did\":\"did:plc:abc\",\"time_us\":1767225600000000,\"kind\":"        \
-    "\"commit\",\"commit\":{\"rev\":\"3l3qo2vutsw2b\",\"collection\":"       \
+#define JS                                                                     \
+    "{\"did\":\"did:plc:abc\",\"time_us\":1767225600000000,\"kind\":"          \
+    "\"commit\",\"commit\":{\"rev\":\"3l3qo2vutsw2b\",\"collection\":"         \
     "\"app.bsky.feed.post\",\"rkey\":\"3l3q\","
 #define URI "at://did:plc:abc/app.bsky.feed.post/3l3q"
 
@@ -256,10 +255,10 @@ parse_jetstream_commits_carry_posts(void **state)
             NULL, URI, WN_POST_CREATED, "did:plc:abc", "Title\nMore" },
         { JS "\"operation\":\"create\"}}", "type: commit.record", URI, 0, NULL,
             NULL },
-        { JS "\"operation\":\"create\",\"record\":{\"text\":5}}}", "type: ",
-            URI, 0, NULL, NULL },
-        { JS "\"operation\":\"undo\",\"record\":{\"text\":\"t\"}}}", "event: ",
-            URI, 0, NULL, NULL },
+        { JS "\"operation\":\"create\",\"record\":{\"text\":5}}}",
+            "type: ", URI, 0, NULL, NULL },
+        { JS "\"operation\":\"undo\",\"record\":{\"text\":\"t\"}}}",
+            "event: ", URI, 0, NULL, NULL },
         { "{\"did\":\"d\",\"kind\":\"identity\"}", "event: ", NULL, 0, NULL,
             NULL },
         { "{\"did\":\"d\",\"kind\":\"commit\"}", "type: commit", NULL, 0, NULL,

@@ -75,8 +75,7 @@ repair_replaces_each_maximal_subpart(void **state)
     static const struct row rows[] = {
         { "\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", 0, R R R R R R R R "A", 8 },
         { "\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", 0, R R R R R R R R "A", 8 },
-        { "\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", 0, R R R R R "A" R R "B",
-            7 },
+        { "\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", 0, R R R R R "A" R R "B", 7 },
         { "\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", 0, R R R R "A", 4 },
         { "a\xE2\x82", 0, "a" R, 1 },
         { "a\xF0\x9F\x98", 0, "a" R, 1 },
@@ -111,8 +110,8 @@ repair_leaves_bytes_outside_strings(void **state)
 static void
 repair_escapes_other_control_characters(void **state)
 {
-    check(&(struct row){ "\"a\nb\tc\x1f\"", 0,
-              "\"a\\u000ab\\u0009c\\u001f\"", 0 },
+    check(&(struct row){ "\"a\nb\tc\x1f\"", 0, "\"a\\u000ab\\u0009c\\u001f\"",
+              0 },
         wn_repair_json);
     check(&(struct row){ "{\n\t}", 0, "{\n\t}", 0 }, wn_repair_json);
 }
@@ -127,8 +126,8 @@ repair_quotes_numbers_that_nothing_holds(void **state)
         { "[-9223372036854775809,1]", 0, "[\"-9223372036854775809\",1]", 0 },
         { "[1e308,1e309,-1E999]", 0, "[1e308,\"1e309\",\"-1E999\"]", 0 },
         { "[1e-999]", 0, "[1e-999]", 0 },
-        { "[0.1000000000000000000000001]", 0,
-            "[0.1000000000000000000000001]", 0 },
+        { "[0.1000000000000000000000001]", 0, "[0.1000000000000000000000001]",
+            0 },
         { "[01e999]", 0, "[01e999]", 0 }, /* no number: fails to parse */
         { "\"9223372036854775808\"", 0, "\"9223372036854775808\"", 0 },
     };

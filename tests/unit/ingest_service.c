@@ -24,8 +24,9 @@ end(void)
 static struct wn_partition *
 part(int32_t source, uint64_t generation)
 {
-    struct wn_claim claim = { .source = source, .epoch = 1,
-        .next_offset = 100 };
+    struct wn_claim claim = {
+        .source = source, .epoch = 1, .next_offset = 100
+    };
     struct wn_partition *p = wn_part_new(&svc, &claim, generation);
 
     assert_non_null(p);

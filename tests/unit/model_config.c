@@ -8,15 +8,15 @@
 
 #include "tests/lib/test.h"
 
-#define BERT                                                                  \
-    "{\"model_type\":\"bert\",\"hidden_size\":384,\"num_hidden_layers\":6,"   \
-    "\"num_attention_heads\":12,\"intermediate_size\":1536,"                  \
-    "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,"                       \
-    "\"max_position_embeddings\":512,\"type_vocab_size\":2,"                  \
+#define BERT                                                                   \
+    "{\"model_type\":\"bert\",\"hidden_size\":384,\"num_hidden_layers\":6,"    \
+    "\"num_attention_heads\":12,\"intermediate_size\":1536,"                   \
+    "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,"                        \
+    "\"max_position_embeddings\":512,\"type_vocab_size\":2,"                   \
     "\"vocab_size\":30522}"
-#define DISTIL                                                                \
-    "{\"model_type\":\"distilbert\",\"dim\":768,\"n_layers\":6,"              \
-    "\"n_heads\":12,\"hidden_dim\":3072,\"activation\":\"gelu\","             \
+#define DISTIL                                                                 \
+    "{\"model_type\":\"distilbert\",\"dim\":768,\"n_layers\":6,"               \
+    "\"n_heads\":12,\"hidden_dim\":3072,\"activation\":\"gelu\","              \
     "\"max_position_embeddings\":512,\"vocab_size\":30522}"
 
 static void
@@ -83,8 +83,7 @@ assert_rejects(const char *why)
 
     memset(&conf, 0x5a, sizeof(conf));
     before = conf;
-    assert_int_equal(
-        wn_config_read(&conf, wn_test_dir(), &err), WN_REJECT);
+    assert_int_equal(wn_config_read(&conf, wn_test_dir(), &err), WN_REJECT);
     if (strstr(err.text, why) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, why);
     assert_memory_equal(&conf, &before, sizeof(conf));
@@ -172,8 +171,7 @@ activations_have_several_names(void **state)
     assert_int_equal(
         reads(BERT, "hidden_act", "\"gelu_pytorch_tanh\"").activation,
         WN_GELU_TANH);
-    assert_int_equal(
-        reads(BERT, "hidden_act", "\"relu\"").activation, WN_RELU);
+    assert_int_equal(reads(BERT, "hidden_act", "\"relu\"").activation, WN_RELU);
     assert_int_equal(
         reads(DISTIL, "activation", "\"relu\"").activation, WN_RELU);
     rejects(BERT, "hidden_act", NULL);
@@ -250,8 +248,8 @@ pooling_is_ours_then_that_of_sentence_transformers(void **state)
         if (rows[i].pooling < 0)
             assert_rejects("pooling is neither 'mean' nor 'cls'");
         else
-            assert_int_equal(reads(BERT, NULL, NULL).shape.pooling,
-                rows[i].pooling);
+            assert_int_equal(
+                reads(BERT, NULL, NULL).shape.pooling, rows[i].pooling);
     }
     write_text("1_Pooling/config.json", "{\"pooling_mode\":\"cls\"}");
     assert_int_equal(
@@ -293,16 +291,16 @@ a_file_may_be_missing_only_where_it_is_optional(void **state)
     struct wn_err err;
 
     (void)state;
-    assert_wn_ok(wn_config_load_json(
-                     &root, wn_test_dir(), "none.json", true, &err),
+    assert_wn_ok(
+        wn_config_load_json(&root, wn_test_dir(), "none.json", true, &err),
         &err);
     assert_null(root);
-    assert_int_equal(wn_config_load_json(
-                         &root, wn_test_dir(), "none.json", false, &err),
+    assert_int_equal(
+        wn_config_load_json(&root, wn_test_dir(), "none.json", false, &err),
         WN_REJECT);
     write_text("some.json", "{\"a\":7}");
-    assert_wn_ok(wn_config_load_json(
-                     &root, wn_test_dir(), "some.json", true, &err),
+    assert_wn_ok(
+        wn_config_load_json(&root, wn_test_dir(), "some.json", true, &err),
         &err);
     assert_int_equal(json_integer_value(json_object_get(root, "a")), 7);
     json_decref(root);
@@ -323,8 +321,8 @@ a_file_of_gigabytes_is_not_read(void **state)
     write_text("huge.json", "{}");
     snprintf(path, sizeof(path), "%s/huge.json", wn_test_dir());
     assert_int_equal(truncate(path, (off_t)4 << 30), 0);
-    assert_int_equal(wn_config_load_json(
-                         &root, wn_test_dir(), "huge.json", false, &err),
+    assert_int_equal(
+        wn_config_load_json(&root, wn_test_dir(), "huge.json", false, &err),
         WN_REJECT);
     assert_non_null(strstr(err.text, "larger than 64 MiB"));
     remove_file("huge.json");

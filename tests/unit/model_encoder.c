@@ -116,12 +116,12 @@ check_packing(const char *dir)
         part.n = 1;
         part.offsets[1] = len;
         memcpy(part.ids, batch.ids + at, len * sizeof(part.ids[0]));
-        wn_encoder_run(e, w, part.ids, part.offsets, 1, alone.pooled,
-            alone.hidden);
+        wn_encoder_run(
+            e, w, part.ids, part.offsets, 1, alone.pooled, alone.hidden);
+        assert_true(
+            largest_difference(alone.pooled, whole.pooled + s * h, h) < 2e-5);
         assert_true(largest_difference(
-                        alone.pooled, whole.pooled + s * h, h) < 2e-5);
-        assert_true(largest_difference(alone.hidden, whole.hidden + at * h,
-                        len * h) < 2e-5);
+                        alone.hidden, whole.hidden + at * h, len * h) < 2e-5);
     }
     wn_workspace_free(w);
     wn_encoder_free(e);
@@ -153,8 +153,8 @@ neighbours_are_not_seen(void **state)
             batch.ids[i] = (batch.ids[i] + 1) % 5;
     }
     run(e, &batch, &alone);
-    assert_memory_equal(alone.hidden + at * h, whole.hidden + at * h,
-        len * h * sizeof(float));
+    assert_memory_equal(
+        alone.hidden + at * h, whole.hidden + at * h, len * h * sizeof(float));
     assert_true(largest_difference(alone.pooled, whole.pooled, h) > 1e-3);
     wn_encoder_free(e);
 }
@@ -200,8 +200,7 @@ workspaces_are_bounded(void **state)
 
     (void)state;
     assert_int_equal(wn_workspace_new(&w, e, 0, &err), WN_REJECT);
-    assert_int_equal(
-        wn_workspace_new(&w, e, (1 << 20) + 1, &err), WN_REJECT);
+    assert_int_equal(wn_workspace_new(&w, e, (1 << 20) + 1, &err), WN_REJECT);
     assert_null(w);
     wn_encoder_free(e);
 }
@@ -429,8 +428,7 @@ tensors_of_another_shape_or_type_are_rejected(void **state)
     for (int i = 0; i < 7; i++) {
         static const char *const why[] = { "shape is not", "shape is not",
             "shape is not", "not one of weights",
-            "query.weight.scale': is missing", "an I8 vector",
-            "shape is not" };
+            "query.weight.scale': is missing", "an I8 vector", "shape is not" };
 
         read_tensors(&tensors, BERT);
         t = tensor(&tensors, i < 5 ? query : bias);
@@ -442,8 +440,8 @@ tensors_of_another_shape_or_type_are_rejected(void **state)
         case 1: /* half of each row; the numbers are all there */
             t->shape[1] = 16;
             t->n = 512;
-            tensors.list[tensors.n++] = (struct wn_tensor){ "rest", WN_F32, 1,
-                { 512 }, 512, t->data };
+            tensors.list[tensors.n++] =
+                (struct wn_tensor){ "rest", WN_F32, 1, { 512 }, 512, t->data };
             break;
         case 2: /* a vector */
             t->rank = 1;
@@ -501,8 +499,8 @@ check_names(const char *cut, const char *scale, const char *shift)
                 (int)(norm + 10 - name - skip), name + skip,
                 strcmp(norm + 10, "weight") == 0 ? scale : shift);
         else
-            snprintf(tensors.names[i], sizeof(tensors.names[i]), "%s",
-                name + skip);
+            snprintf(
+                tensors.names[i], sizeof(tensors.names[i]), "%s", name + skip);
         tensors.list[i].name = tensors.names[i];
     }
     write_tensors(&tensors, dir);
@@ -593,8 +591,8 @@ weights_that_are_not_numbers_give_none(void **state)
     make_dir(dir);
     copy_config(BERT, dir, NULL, NULL);
     read_tensors(&tensors, BERT);
-    tensor(&tensors, "bert.encoder.layer.0.attention.self.query.weight")
-        ->data = nan;
+    tensor(&tensors, "bert.encoder.layer.0.attention.self.query.weight")->data =
+        nan;
     write_tensors(&tensors, dir);
     e = open_dir(dir);
     fill(e, &batch);
@@ -684,8 +682,8 @@ check_int8(const char *from, size_t matrices, double bound)
     small = open_dir(dir);
     run(small, &batch, &alone);
     /* LayerNorm makes hidden states of about 1 */
-    assert_true(largest_difference(whole.pooled, alone.pooled,
-                    batch.n * h) < bound);
+    assert_true(
+        largest_difference(whole.pooled, alone.pooled, batch.n * h) < bound);
     assert_true(memcmp(whole.pooled, alone.pooled, h * sizeof(float)) != 0);
     t = wn_safetensors_find(wn_encoder_file(small), "extra");
     assert_non_null(t);
@@ -746,8 +744,7 @@ an_extra_tensor_may_not_take_a_name_of_the_network(void **state)
 
     (void)state;
     make_dir(dir);
-    assert_int_equal(
-        wn_encoder_write_int8(e, dir, &extra, 1, &err), WN_REJECT);
+    assert_int_equal(wn_encoder_write_int8(e, dir, &extra, 1, &err), WN_REJECT);
     assert_non_null(strstr(err.text, "two tensors named 'classifier.bias'"));
     wn_encoder_free(e);
 }

@@ -78,8 +78,8 @@ largest_error(map_fn *fn, double (*want)(double))
         memcpy(x, in, sizeof(x));
         fn(x, zero, 1, 64);
         for (size_t i = 0; i < 64; i++)
-            largest = fmax(largest,
-                fabs(x[i] - want(in[i])) / fmax(1, fabs(in[i]) / 2));
+            largest = fmax(
+                largest, fabs(x[i] - want(in[i])) / fmax(1, fabs(in[i]) / 2));
     }
     return largest;
 }
@@ -104,8 +104,7 @@ check_map(map_fn *fn, double (*want)(double), size_t n, uint64_t *rnd)
     memcpy(x, in, sizeof(x));
     fn(x, bias, ROWS, n);
     for (size_t i = 0; i < ROWS * n; i++)
-        assert_true(
-            fabs(x[i] - want((double)in[i] + bias[i % n])) < 1.5e-6);
+        assert_true(fabs(x[i] - want((double)in[i] + bias[i % n])) < 1.5e-6);
     assert_true(x[ROWS * n] == in[ROWS * n]);
 }
 
@@ -196,8 +195,8 @@ check_norm(const struct wn_ops *ops, size_t n, int with_y, uint64_t *rnd)
             var += (v[i] - mean) * (v[i] - mean) / (double)n;
         for (size_t i = 0; i < n; i++)
             assert_true(fabs(x[r * n + i] -
-                            ((v[i] - mean) / sqrt(var + 1e-3) * gamma[i] +
-                                beta[i])) < 5e-5);
+                             ((v[i] - mean) / sqrt(var + 1e-3) * gamma[i] +
+                                 beta[i])) < 5e-5);
     }
 }
 

@@ -29,8 +29,7 @@ write_bytes(const char *path, const void *bytes, size_t len)
 
 /* Header length, header, then data_len bytes 0, 1, 2, ... */
 static void
-make_raw(struct file *f, const char *header, size_t header_len,
-    size_t data_len)
+make_raw(struct file *f, const char *header, size_t header_len, size_t data_len)
 {
     snprintf(f->path, sizeof(f->path), "%s/x.safetensors", wn_test_dir());
     assert_true(8 + header_len + data_len <= sizeof(f->bytes));
@@ -78,8 +77,8 @@ accepts(const char *header, size_t data_len)
     return st;
 }
 
-#define TENSOR(name, dtype, shape, range)                                     \
-    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                  \
+#define TENSOR(name, dtype, shape, range)                                      \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                   \
     ",\"data_offsets\":" range "}"
 #define ONE(dtype, shape, range) "{" TENSOR("a", dtype, shape, range) "}"
 
@@ -114,11 +113,11 @@ a_plain_file_is_read(void **state)
 static void
 scalars_and_empty_tensors_are_legal(void **state)
 {
-    struct wn_safetensors *st = accepts(
-        "{" TENSOR("scalar", "I64", "[]", "[0,8]") "," TENSOR("none", "F32",
-            "[0]", "[8,8]") "," TENSOR("wide", "F32",
-            "[0,9223372036854775807,9223372036854775807]", "[0,0]") "}",
-        8);
+    struct wn_safetensors *st =
+        accepts("{" TENSOR("scalar", "I64", "[]", "[0,8]") "," TENSOR(
+                    "none", "F32", "[0]", "[8,8]") "," TENSOR("wide", "F32",
+                    "[0,9223372036854775807,9223372036854775807]", "[0,0]") "}",
+            8);
 
     (void)state;
     assert_int_equal(wn_safetensors_find(st, "scalar")->rank, 0);
@@ -149,8 +148,8 @@ what_is_no_file_is_rejected(void **state)
 static void
 a_file_cut_at_any_length_is_rejected(void **state)
 {
-    static const char header[] = "{" TENSOR("a", "F32", "[4]", "[0,16]") ","
-        TENSOR("b", "I8", "[3]", "[16,19]") "}";
+    static const char header[] = "{" TENSOR("a", "F32", "[4]",
+        "[0,16]") "," TENSOR("b", "I8", "[3]", "[16,19]") "}";
     struct wn_safetensors *st;
     struct wn_err err;
     struct file f;
@@ -176,7 +175,7 @@ header_lengths_that_lie_are_rejected(void **state)
         const char *why;
     } rows[] = {
         { 0, "does not begin with '{'" },
-        { 3, "ends within its header" }, /* by one byte */
+        { 3, "ends within its header" },  /* by one byte */
         { 10, "ends within its header" }, /* the file's own size */
         { 100, "ends within its header" },
         { 100000000, "ends within its header" },
@@ -232,8 +231,8 @@ static void
 two_tensors_of_one_name_are_rejected(void **state)
 {
     (void)state;
-    rejects("{" TENSOR("a", "U8", "[1]", "[0,1]") "," TENSOR("a", "U8", "[1]",
-                "[1,2]") "}",
+    rejects("{" TENSOR("a", "U8", "[1]", "[0,1]") "," TENSOR(
+                "a", "U8", "[1]", "[1,2]") "}",
         2, "duplicate");
     rejects("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"I8\",\"shape\":[1],"
             "\"data_offsets\":[0,1]}}",
@@ -244,20 +243,20 @@ static void
 overlaps_and_holes_are_rejected(void **state)
 {
     (void)state;
-    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]",
-                "[3,7]") "}",
+    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR(
+                "b", "U8", "[4]", "[3,7]") "}",
         7, "overlaps");
-    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]",
-                "[0,4]") "}",
+    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR(
+                "b", "U8", "[4]", "[0,4]") "}",
         4, "overlaps");
-    rejects("{" TENSOR("a", "U8", "[8]", "[0,8]") "," TENSOR("b", "U8", "[2]",
-                "[3,5]") "}",
+    rejects("{" TENSOR("a", "U8", "[8]", "[0,8]") "," TENSOR(
+                "b", "U8", "[2]", "[3,5]") "}",
         8, "overlaps");
-    rejects("{" TENSOR("a", "U8", "[8]", "[0,8]") "," TENSOR("b", "U8", "[0]",
-                "[3,3]") "}",
+    rejects("{" TENSOR("a", "U8", "[8]", "[0,8]") "," TENSOR(
+                "b", "U8", "[0]", "[3,3]") "}",
         8, "overlaps");
-    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]",
-                "[5,9]") "}",
+    rejects("{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR(
+                "b", "U8", "[4]", "[5,9]") "}",
         9, "a hole");
     rejects(ONE("U8", "[4]", "[1,5]"), 5, "a hole");
     rejects(ONE("U8", "[4]", "[0,4]"), 5, "bytes after the last tensor");
@@ -299,8 +298,8 @@ shapes_that_do_not_fit_are_rejected(void **state)
     rejects(ONE("U8", "[1.0]", "[0,1]"), 1, "not of sizes");
     rejects(ONE("U8", "[[1]]", "[0,1]"), 1, "not of sizes");
     rejects(ONE("U8", "4", "[0,4]"), 4, "not a list");
-    rejects("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4,
-        "not a list");
+    rejects(
+        "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4, "not a list");
     rejects(ONE("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), 1, "8 dimensions");
     wn_safetensors_close(accepts(ONE("U8", "[1,1,1,1,1,1,1,1]", "[0,1]"), 1));
 }
@@ -339,9 +338,8 @@ walk(const struct wn_safetensors *st)
 static void
 a_spoilt_byte_is_an_error_or_harmless(void **state)
 {
-    static const char header[] = "{\"__metadata__\":{\"f\":\"pt\"}," TENSOR(
-        "a", "F16", "[2,2]", "[0,8]") "," TENSOR("b", "I8", "[3]", "[8,11]")
-        "}";
+    static const char header[] = "{\"__metadata__\":{\"f\":\"pt\"}," TENSOR("a",
+        "F16", "[2,2]", "[0,8]") "," TENSOR("b", "I8", "[3]", "[8,11]") "}";
     uint64_t rnd = wn_test_seed();
     struct file f;
 
@@ -426,8 +424,7 @@ a_file_is_replaced_whole_or_not_at_all(void **state)
     snprintf(path, sizeof(path), "%s/r.safetensors", wn_test_dir());
     snprintf(tmp, sizeof(tmp), "%s.tmp", path);
     assert_wn_ok(wn_safetensors_write(path, &first, 1, &err), &err);
-    assert_int_equal(
-        wn_safetensors_write(path, twice, 2, &err), WN_REJECT);
+    assert_int_equal(wn_safetensors_write(path, twice, 2, &err), WN_REJECT);
     assert_non_null(strstr(err.text, "two tensors named 'b'"));
     assert_wn_ok(wn_safetensors_open(&old, path, &err), &err);
     assert_non_null(wn_safetensors_find(old, "a"));
@@ -435,8 +432,7 @@ a_file_is_replaced_whole_or_not_at_all(void **state)
     /* One that is open keeps what it has mapped. */
     assert_wn_ok(wn_safetensors_write(path, twice, 1, &err), &err);
     assert_int_not_equal(access(tmp, F_OK), 0);
-    assert_memory_equal(
-        wn_safetensors_find(old, "a")->data, one, sizeof(one));
+    assert_memory_equal(wn_safetensors_find(old, "a")->data, one, sizeof(one));
     assert_wn_ok(wn_safetensors_open(&st, path, &err), &err);
     assert_null(wn_safetensors_find(st, "a"));
     assert_non_null(wn_safetensors_find(st, "b"));
@@ -473,8 +469,8 @@ the_digest_is_that_of_the_whole_file(void **state)
     struct file f;
 
     (void)state;
-    make_raw(&f, ONE("U8", "[4]", "[0,4]"), strlen(ONE("U8", "[4]", "[0,4]")),
-        4);
+    make_raw(
+        &f, ONE("U8", "[4]", "[0,4]"), strlen(ONE("U8", "[4]", "[0,4]")), 4);
     assert_wn_ok(wn_safetensors_open(&st, f.path, &err), &err);
     wn_safetensors_sha256(st, got);
     wn_sha256(f.bytes, f.len, want);
@@ -514,8 +510,8 @@ every_half_is_the_float_that_it_means(void **state)
         if (isnan(want))
             assert_true(isnan(out[i]));
         else
-            assert_true((double)out[i] == want &&
-                !!signbit(out[i]) == !!signbit(want));
+            assert_true(
+                (double)out[i] == want && !!signbit(out[i]) == !!signbit(want));
     }
     t.dtype = WN_BF16;
     wn_tensor_floats(&t, 0, t.n, out);

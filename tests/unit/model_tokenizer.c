@@ -12,11 +12,11 @@
 
 static const char *const pieces[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "a",
     "##a", "b", "##b", "he", "hello", "##llo", "##l", "##lo", "cafe", "über",
-    "uber", "Uber", "istanbul", "ist", "##an", "οδοσ", "οδος", "ж", "##ж",
-    "日", "本", "\U0002b81f", "\U0002b820", "\U0002b920", "か", "##な",
-    "\u1112\u1161\u11ab", "ส", "##ว", "sep", "[", "]", "!", ",", "$", "`",
-    "。", "i", "i\u0307", "##\u0307", "ß", "###", "#", "un", "##aff", "##able",
-    "una", NULL };
+    "uber", "Uber", "istanbul", "ist", "##an", "οδοσ", "οδος", "ж", "##ж", "日",
+    "本", "\U0002b81f", "\U0002b820", "\U0002b920", "か", "##な",
+    "\u1112\u1161\u11ab", "ส", "##ว", "sep", "[", "]", "!", ",", "$", "`", "。",
+    "i", "i\u0307", "##\u0307", "ß", "###", "#", "un", "##aff", "##able", "una",
+    NULL };
 
 struct folder {
     char dir[4200];
@@ -52,8 +52,8 @@ write_vocab(const struct folder *f)
     size_t len = 0;
 
     for (size_t i = 0; pieces[i] != NULL; i++)
-        len += (size_t)snprintf(
-            text + len, sizeof(text) - len, "%s\n", pieces[i]);
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", pieces[i]);
     assert_true(len < sizeof(text));
     write_text(f, "vocab.txt", text);
 }
@@ -108,8 +108,7 @@ assert_tokens_n(const struct wn_tokenizer *t, const char *text, size_t len,
 }
 
 static void
-assert_tokens(
-    const struct wn_tokenizer *t, const char *text, const char *want)
+assert_tokens(const struct wn_tokenizer *t, const char *text, const char *want)
 {
     assert_tokens_n(t, text, strlen(text), want);
 }
@@ -179,13 +178,13 @@ controls_are_dropped_and_not_spaced(void **state)
     struct wn_tokenizer *t = open_with(NULL);
 
     (void)state;
-    assert_tokens(t, "he\u200bllo", "hello");    /* zero-width space     */
-    assert_tokens(t, "he\u00adllo", "hello");    /* soft hyphen          */
-    assert_tokens(t, "\ufeffhello", "hello");    /* byte-order mark      */
-    assert_tokens(t, "he\u202ello", "hello");    /* right-to-left        */
-    assert_tokens(t, "he\ufffdllo", "hello");    /* replacement          */
-    assert_tokens(t, "he\x01llo\x7f", "hello");  /* C0, DEL              */
-    assert_tokens(t, "he\ue000llo", "hello");    /* private use          */
+    assert_tokens(t, "he\u200bllo", "hello");     /* zero-width space     */
+    assert_tokens(t, "he\u00adllo", "hello");     /* soft hyphen          */
+    assert_tokens(t, "\ufeffhello", "hello");     /* byte-order mark      */
+    assert_tokens(t, "he\u202ello", "hello");     /* right-to-left        */
+    assert_tokens(t, "he\ufffdllo", "hello");     /* replacement          */
+    assert_tokens(t, "he\x01llo\x7f", "hello");   /* C0, DEL              */
+    assert_tokens(t, "he\ue000llo", "hello");     /* private use          */
     assert_tokens(t, "he\U000e0041llo", "hello"); /* tag                 */
     assert_tokens_n(t, "he\0llo", 6, "hello");
     assert_tokens(t, "a\tb\na\rb\u2003a\u2028b", "a b a b a b");
@@ -267,8 +266,7 @@ null_strip_accents_follows_lowercase(void **state)
         char json[256];
 
         snprintf(json, sizeof(json),
-            "{\"normalizer\":{\"type\":\"BertNormalizer\",%s}}",
-            rows[i].json);
+            "{\"normalizer\":{\"type\":\"BertNormalizer\",%s}}", rows[i].json);
         t = open_with(json);
         assert_tokens(t, "Über über", rows[i].want);
         wn_tokenizer_free(t);
@@ -340,8 +338,8 @@ tokens_know_their_place(void **state)
 {
     static const char text[] = "a He\u200bllo, 日é\u0301b";
     static const uint32_t want[][2] = {
-        { 0, 1 }, /* a */
-        { 2, 10 }, /* hello, over what was dropped within */
+        { 0, 1 },   /* a */
+        { 2, 10 },  /* hello, over what was dropped within */
         { 10, 11 }, /* , */
         { 12, 15 }, /* 日 */
         { 15, 20 }, /* eb is unknown, one token */
@@ -371,9 +369,9 @@ tokens_know_their_place(void **state)
 static size_t
 random_text(uint64_t *rnd, char *out)
 {
-    static const char *const units[] = { " ", "a", "hello", "\u0301", "é",
-        "日", "!", "\u200b", "\u302e", "\U0001f600", "\ud55c", "İ", "\n",
-        "\xff", "\u302f", "Ж" };
+    static const char *const units[] = { " ", "a", "hello", "\u0301", "é", "日",
+        "!", "\u200b", "\u302e", "\U0001f600", "\ud55c", "İ", "\n", "\xff",
+        "\u302f", "Ж" };
     size_t len = 0, n = wn_test_random(rnd) % 40;
 
     while (n-- > 0) {
@@ -406,8 +404,8 @@ places_lie_between_characters_whatever_the_text(void **state)
             assert_true(tk.end[i] <= len);
             assert_true(tk.start[i] >= last);
             assert_true(((uint8_t)text[tk.start[i]] & 0xc0) != 0x80);
-            assert_true(tk.end[i] == len ||
-                ((uint8_t)text[tk.end[i]] & 0xc0) != 0x80);
+            assert_true(
+                tk.end[i] == len || ((uint8_t)text[tk.end[i]] & 0xc0) != 0x80);
             last = tk.start[i];
         }
     }
@@ -433,12 +431,12 @@ tokenizer_config_counts_where_there_is_no_tokenizer_json(void **state)
     assert_int_equal(wn_tokenizer_pad(t), 0);
     assert_int_equal(wn_tokenizer_cls(t), 2);
     assert_int_equal(wn_tokenizer_sep(t), 3);
-    assert_int_equal(wn_tokenizer_vocab(t),
-        sizeof(pieces) / sizeof(pieces[0]) - 1);
+    assert_int_equal(
+        wn_tokenizer_vocab(t), sizeof(pieces) / sizeof(pieces[0]) - 1);
     wn_tokenizer_free(t);
 
-    write_text(&f, "tokenizer.json",
-        "{\"normalizer\":{\"type\":\"BertNormalizer\"}}");
+    write_text(
+        &f, "tokenizer.json", "{\"normalizer\":{\"type\":\"BertNormalizer\"}}");
     t = open_folder(&f);
     assert_tokens(t, "Hello a日a", "hello a 日 a");
     wn_tokenizer_free(t);

@@ -163,7 +163,7 @@ text_that_postgresql_refuses_is_repaired(void **state)
     assert_false(wn_text_clean("\xed\xa0\x80", 3)); /* a surrogate  */
     assert_false(wn_text_clean("\xc0\x80", 2));     /* overlong     */
     assert_false(wn_text_clean("\xf4\x90\x80\x80", 4));
-    assert_false(wn_text_clean("\xe2\x82", 2));     /* cut short    */
+    assert_false(wn_text_clean("\xe2\x82", 2)); /* cut short    */
     wn_buf_init(&b, 4096);
     wn_text_add_clean(&b, (struct wn_str){ "a\0b\xff", 4 });
     assert_string_equal(b.data, "a\xef\xbf\xbd"
@@ -182,6 +182,6 @@ main(void)
         cmocka_unit_test(text_that_postgresql_refuses_is_repaired),
     };
 
-    return wn_test_run("storage_audit", tests,
-        sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+    return wn_test_run(
+        "storage_audit", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }
