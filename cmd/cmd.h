@@ -29,7 +29,9 @@ struct wn_options *wn_cmd_options(
 /* Shipped files: beside the build (build/../<rel>) or PREFIX/share/winnow. */
 const char *wn_cmd_share(const char *rel, char *out, size_t out_bytes);
 /* model.dir and policy.file, or what is shipped. */
-const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n);
-const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n);
+const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
+    __attribute__((warn_unused_result));
+const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n)
+    __attribute__((warn_unused_result));
 
 #endif

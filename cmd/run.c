@@ -165,11 +165,13 @@ load(struct worker *w)
         WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s: %s",
             wn_opt_where(w->options, WN_OPT_HTTP_LISTEN), err.text);
-    wn_cmd_policy_path(w->options, path, sizeof(path));
-    if (wn_policy_open(&w->policy, path, &err) != WN_OK)
+    if (wn_service_check(w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
-    wn_cmd_weights_dir(w->options, path, sizeof(path));
-    if (wn_classifier_open(&w->classifier, path, &err) != WN_OK)
+    if (wn_policy_open(&w->policy,
+            wn_cmd_policy_path(w->options, path, sizeof(path)), &err) != WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    if (wn_classifier_open(&w->classifier,
+            wn_cmd_weights_dir(w->options, path, sizeof(path)), &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     return 0;
 }

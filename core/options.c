@@ -26,7 +26,7 @@ struct value {
 };
 
 struct pair {
-    char *name, *value;
+    char *name, *value, *where;
 };
 
 struct wn_options {
@@ -211,6 +211,7 @@ wn_options_free(struct wn_options *o)
     for (size_t i = 0; i < o->kafka_n; i++) {
         free(o->kafka[i].name);
         free(o->kafka[i].value);
+        free(o->kafka[i].where);
     }
     free(o);
 }
@@ -232,9 +233,11 @@ add_kafka(struct wn_options *o, const char *name, const char *value,
             WN_OPTIONS_KAFKA_MAX);
     pair->name = strdup(name);
     pair->value = strdup(value);
-    if (pair->name == NULL || pair->value == NULL) {
+    pair->where = strdup(where);
+    if (pair->name == NULL || pair->value == NULL || pair->where == NULL) {
         free(pair->name);
         free(pair->value);
+        free(pair->where);
         return no_memory(where, err);
     }
     o->kafka_n++;
@@ -247,7 +250,7 @@ set_kafka(struct wn_options *o, const char *name, const char *value,
     const char *where, struct wn_err *err)
 {
     const char *why = wn_options_kafka_owned(name);
-    char *copy;
+    char *copy, *place;
 
     if (why != NULL)
         return wn_fail(err, WN_REJECT, "%s: kafka.%s is not yours to set: %s",
@@ -256,10 +259,16 @@ set_kafka(struct wn_options *o, const char *name, const char *value,
         if (strcmp(o->kafka[i].name, name) != 0)
             continue;
         copy = strdup(value);
-        if (copy == NULL)
+        place = strdup(where);
+        if (copy == NULL || place == NULL) {
+            free(copy);
+            free(place);
             return no_memory(where, err);
+        }
         free(o->kafka[i].value);
+        free(o->kafka[i].where);
         o->kafka[i].value = copy;
+        o->kafka[i].where = place;
         return WN_OK;
     }
     return add_kafka(o, name, value, where, err);
@@ -384,9 +393,10 @@ wn_options_kafka_n(const struct wn_options *o)
 
 void
 wn_options_kafka(const struct wn_options *o, size_t i, const char **ret_name,
-    const char **ret_value)
+    const char **ret_value, const char **ret_where)
 {
     WN_ASSERT(i < o->kafka_n);
     *ret_name = o->kafka[i].name;
     *ret_value = o->kafka[i].value;
+    *ret_where = o->kafka[i].where;
 }

@@ -103,10 +103,10 @@ bool wn_opt_is_default(const struct wn_options *o, enum wn_option id);
  * to begin the error of whoever finds it wrong later. */
 const char *wn_opt_where(const struct wn_options *o, enum wn_option id);
 
-/* The kafka.* pairs, without the prefix, in the order set. */
+/* The kafka.* pairs, without the prefix, in the order set, and where. */
 size_t wn_options_kafka_n(const struct wn_options *o);
 void wn_options_kafka(const struct wn_options *o, size_t i,
-    const char **ret_name, const char **ret_value);
+    const char **ret_name, const char **ret_value, const char **ret_where);
 /* Why Winnow owns this librdkafka setting, or NULL where it is the user's. */
 const char *wn_options_kafka_owned(const char *name);
 /* For logs and /status: "***" for secrets and kafka.*password, *secret*, ... */

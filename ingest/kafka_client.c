@@ -96,16 +96,16 @@ on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 
 /* librdkafka's text may repeat the value, which may be a secret. */
 static enum wn_status
-refuse(const char *name, const char *why, struct wn_err *err)
+refuse(const char *where, const char *name, const char *why, struct wn_err *err)
 {
     if (strcmp(wn_option_shown(name, "x"), "x") != 0)
         why = "librdkafka does not take its value";
-    return wn_fail(err, WN_REJECT, "kafka.%s: %s", name, why);
+    return wn_fail(err, WN_REJECT, "%s: kafka.%s: %s", where, name, why);
 }
 
 static enum wn_status
 set(rd_kafka_conf_t *conf, const struct wn_kafka_setting *list, bool must,
-    struct wn_err *err)
+    const char *where, struct wn_err *err)
 {
     char why[256];
     rd_kafka_conf_res_t res;
@@ -116,23 +116,97 @@ set(rd_kafka_conf_t *conf, const struct wn_kafka_setting *list, bool must,
         if (res == RD_KAFKA_CONF_UNKNOWN && !must)
             continue;
         if (res != RD_KAFKA_CONF_OK)
-            return refuse(list->name, why, err);
+            return refuse(where, list->name, why, err);
     }
     return WN_OK;
 }
 
+static bool
+names_brokers(const char *name)
+{
+    return strcmp(name, "bootstrap.servers") == 0 ||
+           strcmp(name, "metadata.broker.list") == 0;
+}
+
 static enum wn_status
-set_users(rd_kafka_conf_t *conf, const struct wn_options *o, struct wn_err *err)
+set_users(rd_kafka_conf_t *conf, const struct wn_options *o, bool brokers,
+    struct wn_err *err)
 {
     struct wn_kafka_setting one[2] = { { NULL, NULL } };
+    const char *where;
     enum wn_status rc = WN_OK;
     size_t i;
 
     for (i = 0; i < wn_options_kafka_n(o) && rc == WN_OK; i++) {
-        wn_options_kafka(o, i, &one[0].name, &one[0].value);
-        rc = set(conf, one, true, err);
+        wn_options_kafka(o, i, &one[0].name, &one[0].value, &where);
+        if (brokers || !names_brokers(one[0].name))
+            rc = set(conf, one, true, where, err);
     }
     return rc;
+}
+
+static enum wn_status
+settings(rd_kafka_conf_t **ret, const struct wn_options *o, bool brokers,
+    const struct wn_kafka_setting *ours, const struct wn_kafka_setting *last,
+    struct wn_err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum wn_status rc;
+
+    rc = set(conf, ours, false, "here", err);
+    if (rc == WN_OK)
+        rc = set_users(conf, o, brokers, err);
+    if (rc == WN_OK)
+        rc = set(conf, last, true, "here", err);
+    if (rc == WN_OK)
+        *ret = conf;
+    else
+        rd_kafka_conf_destroy(conf);
+    return rc;
+}
+
+/* A broker must be named: without one librdkafka waits for ever. */
+static enum wn_status
+find_brokers(const struct wn_options *o, struct wn_err *err)
+{
+    const char *name, *value, *where;
+    size_t i;
+
+    for (i = 0; i < wn_options_kafka_n(o); i++) {
+        wn_options_kafka(o, i, &name, &value, &where);
+        if (names_brokers(name) && value[0] != '\0')
+            return WN_OK;
+    }
+    return wn_fail(err, WN_REJECT,
+        "kafka.bootstrap.servers is not set: name a broker as host:port (in "
+        "the file, as WINNOW_KAFKA_BOOTSTRAP_SERVERS or as "
+        "--kafka.bootstrap.servers)");
+}
+
+enum wn_status
+wn_kafka_check(rd_kafka_type_t type, const struct wn_options *o,
+    const struct wn_kafka_setting *ours, const struct wn_kafka_setting *last,
+    struct wn_err *err)
+{
+    rd_kafka_conf_t *conf;
+    rd_kafka_t *rk;
+    enum wn_status rc;
+    char why[256];
+
+    rc = find_brokers(o, err);
+    if (rc == WN_OK)
+        rc = settings(&conf, o, false, ours, last, err);
+    if (rc != WN_OK)
+        return rc;
+    rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why));
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    rk = rd_kafka_new(type, conf, why, sizeof(why));
+    if (rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return wn_fail(err, WN_REJECT, "kafka: %s", why);
+    }
+    rd_kafka_destroy(rk);
+    return WN_OK;
 }
 
 enum wn_status
@@ -141,19 +215,13 @@ wn_kafka_client(rd_kafka_t **ret, rd_kafka_type_t type,
     const struct wn_kafka_setting *last, void (*more)(rd_kafka_conf_t *conf),
     struct wn_kafka_signs *signs, struct wn_err *err)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_t *conf;
     enum wn_status rc;
     char why[256];
 
-    rc = set(conf, ours, false, err);
-    if (rc == WN_OK)
-        rc = set_users(conf, o, err);
-    if (rc == WN_OK)
-        rc = set(conf, last, true, err);
-    if (rc != WN_OK) {
-        rd_kafka_conf_destroy(conf);
+    rc = settings(&conf, o, true, ours, last, err);
+    if (rc != WN_OK)
         return rc;
-    }
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     if (more != NULL)

@@ -46,6 +46,11 @@ enum wn_status wn_kafka_client(rd_kafka_t **ret, rd_kafka_type_t type,
     const struct wn_options *o, const struct wn_kafka_setting *ours,
     const struct wn_kafka_setting *last, void (*more)(rd_kafka_conf_t *conf),
     struct wn_kafka_signs *signs, struct wn_err *err);
+/* Whether such a client could be made, without asking any broker: WN_REJECT
+ * on what librdkafka does not take, or where no broker is named. */
+enum wn_status wn_kafka_check(rd_kafka_type_t type, const struct wn_options *o,
+    const struct wn_kafka_setting *ours, const struct wn_kafka_setting *last,
+    struct wn_err *err);
 /* Destroys it, for at most ms: one that hangs (librdkafka#4160, #4884) is left
  * to itself. false then: what its callbacks use must not be freed. */
 bool wn_kafka_destroy(rd_kafka_t *rk, int ms);

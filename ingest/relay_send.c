@@ -82,25 +82,32 @@ set_callbacks(rd_kafka_conf_t *conf)
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
 }
 
+static const struct wn_kafka_setting ours[] = {
+    { "client.id", "winnow-relay" },
+    { "linger.ms", "10" },
+    { "batch.size", "65536" },
+    { "queue.buffering.max.messages", "4000" },
+    { "queue.buffering.max.kbytes", "65536" },
+    { "reconnect.backoff.max.ms", "2000" },
+    { "topic.metadata.propagation.max.ms", "2000" },
+    { NULL, NULL },
+};
+static const struct wn_kafka_setting last[] = {
+    { "enable.idempotence", "true" },
+    { "acks", "all" },
+    { "allow.auto.create.topics", "false" },
+    { NULL, NULL },
+};
+
+enum wn_status
+wn_sender_check(const struct wn_options *o, struct wn_err *err)
+{
+    return wn_kafka_check(RD_KAFKA_PRODUCER, o, ours, last, err);
+}
+
 static enum wn_status
 client_open(struct wn_sender *s, struct wn_err *err)
 {
-    static const struct wn_kafka_setting ours[] = {
-        { "client.id", "winnow-relay" },
-        { "linger.ms", "10" },
-        { "batch.size", "65536" },
-        { "queue.buffering.max.messages", "4000" },
-        { "queue.buffering.max.kbytes", "65536" },
-        { "reconnect.backoff.max.ms", "2000" },
-        { "topic.metadata.propagation.max.ms", "2000" },
-        { NULL, NULL },
-    };
-    static const struct wn_kafka_setting last[] = {
-        { "enable.idempotence", "true" },
-        { "acks", "all" },
-        { "allow.auto.create.topics", "false" },
-        { NULL, NULL },
-    };
     enum wn_status rc;
     size_t i;
 

@@ -25,6 +25,8 @@ enum wn_sent {
     WN_SENT_SKIPPED,   /* its kind has no topic any more           */
 };
 
+/* As wn_source_kafka_check(), of the producer. */
+enum wn_status wn_sender_check(const struct wn_options *o, struct wn_err *err);
 /* WN_REJECT: a kafka.* option that librdkafka does not take. o must outlive
  * the sender. */
 enum wn_status wn_sender_open(

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "ingest/relay.h"
+#include "ingest/relay_send.h"
 #include "ingest/service_int.h"
 #include "ingest/writer.h"
 
@@ -44,6 +45,20 @@ int64_t
 wn_service_watchdog_us(void)
 {
     return atomic_load(&watchdog_us);
+}
+
+enum wn_status
+wn_service_check(const struct wn_options *o, struct wn_err *err)
+{
+    enum wn_status rc = wn_store_check(wn_opt_str(o, WN_OPT_DATABASE_URL),
+        wn_opt_where(o, WN_OPT_DATABASE_URL), err);
+
+    if (rc == WN_OK &&
+        strcmp(wn_opt_str(o, WN_OPT_INGEST_SOURCE), "kafka") == 0)
+        rc = wn_source_kafka_check(o, err);
+    if (rc == WN_OK && wn_relay_wanted(o))
+        rc = wn_sender_check(o, err);
+    return rc;
 }
 
 /* --- what the threads share --- */

@@ -35,6 +35,13 @@ struct wn_service_conf {
 };
 
 /*
+ * Whether the options can be run with at all: those of Kafka and of the
+ * database's connection string. Touches nothing; WN_REJECT names where the
+ * wrong one was set.
+ */
+enum wn_status wn_service_check(const struct wn_options *o, struct wn_err *err);
+
+/*
  * Runs until *stop, or until a source that ends has ended and all of it is
  * committed. Waits for broker and database to appear (health says what it
  * waits for). After *stop it ends within 10 s. WN_OK: clean end.

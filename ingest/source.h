@@ -65,6 +65,10 @@ struct wn_source {
     const struct wn_source_ops *ops;
 };
 
+/* Whether the options of a Kafka source are what librdkafka takes, without
+ * asking any broker: WN_REJECT names where the wrong one was set. */
+enum wn_status wn_source_kafka_check(
+    const struct wn_options *o, struct wn_err *err);
 enum wn_status wn_source_kafka_open(struct wn_source **ret,
     const struct wn_source_conf *conf, struct wn_err *err);
 enum wn_status wn_source_jsonl_open(struct wn_source **ret,

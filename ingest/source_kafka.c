@@ -491,14 +491,16 @@ set_callbacks(rd_kafka_conf_t *conf)
 }
 
 static enum wn_status
-read_start(struct wn_ksource *s, struct wn_err *err)
+check_start(const struct wn_options *o, int64_t *ret_us, struct wn_err *err)
 {
-    s->start = wn_opt_str(s->conf.options, WN_OPT_INGEST_START);
-    if (strcmp(s->start, "beginning") == 0 || strcmp(s->start, "end") == 0 ||
-        wn_time_parse(s->start, strlen(s->start), &s->start_us))
+    const char *start = wn_opt_str(o, WN_OPT_INGEST_START);
+
+    if (strcmp(start, "beginning") == 0 || strcmp(start, "end") == 0 ||
+        wn_time_parse(start, strlen(start), ret_us))
         return WN_OK;
     return wn_fail(err, WN_REJECT,
-        "ingest.start: neither beginning, end nor an RFC 3339 time");
+        "%s: ingest.start: neither beginning, end nor an RFC 3339 time",
+        wn_opt_where(o, WN_OPT_INGEST_START));
 }
 
 static enum wn_status
@@ -519,16 +521,39 @@ subscribe(struct wn_ksource *s, struct wn_err *err)
                      rd_kafka_err2str(e));
 }
 
+#define FIXED (sizeof(fixed) / sizeof(fixed[0]))
+
+/* What is fixed, and the assignor that the options name. */
+static void
+last_settings(
+    const struct wn_options *o, struct wn_kafka_setting out[FIXED + 1])
+{
+    memcpy(out, fixed, sizeof(fixed));
+    out[FIXED - 1] = (struct wn_kafka_setting){ "partition.assignment.strategy",
+        wn_opt_str(o, WN_OPT_INGEST_ASSIGNOR) };
+    out[FIXED] = (struct wn_kafka_setting){ NULL, NULL };
+}
+
+enum wn_status
+wn_source_kafka_check(const struct wn_options *o, struct wn_err *err)
+{
+    struct wn_kafka_setting last[FIXED + 1];
+    int64_t start_us;
+    enum wn_status rc;
+
+    last_settings(o, last);
+    rc = check_start(o, &start_us, err);
+    if (rc == WN_OK)
+        rc = wn_kafka_check(RD_KAFKA_CONSUMER, o, ours, last, err);
+    return rc;
+}
+
 static enum wn_status
 open_client(struct wn_ksource *s, struct wn_err *err)
 {
-    struct wn_kafka_setting last[sizeof(fixed) / sizeof(fixed[0]) + 1];
-    size_t n = sizeof(fixed) / sizeof(fixed[0]);
+    struct wn_kafka_setting last[FIXED + 1];
 
-    memcpy(last, fixed, sizeof(fixed));
-    last[n - 1] = (struct wn_kafka_setting){ "partition.assignment.strategy",
-        wn_opt_str(s->conf.options, WN_OPT_INGEST_ASSIGNOR) };
-    last[n] = (struct wn_kafka_setting){ NULL, NULL };
+    last_settings(s->conf.options, last);
     return wn_kafka_client(&s->rk, RD_KAFKA_CONSUMER, s->conf.options, ours,
         last, set_callbacks, &s->signs, err);
 }
@@ -546,7 +571,8 @@ wn_source_kafka_open(struct wn_source **ret, const struct wn_source_conf *conf,
     s->conf = *conf;
     s->topic = wn_opt_str(conf->options, WN_OPT_INGEST_TOPIC);
     wn_kafka_signs_init(&s->signs, s);
-    rc = read_start(s, err);
+    s->start = wn_opt_str(conf->options, WN_OPT_INGEST_START);
+    rc = check_start(conf->options, &s->start_us, err);
     if (rc == WN_OK)
         rc = open_client(s, err);
     if (rc == WN_OK)

@@ -209,6 +209,41 @@ setting(struct settings *s, const PQconninfoOption *given, const char *key,
     s->value[s->n++] = value;
 }
 
+/* Every port of a list is a number, or libpq would fail for ever. */
+static bool
+ports_are_numbers(const PQconninfoOption *given)
+{
+    const PQconninfoOption *o;
+
+    for (o = given; o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, "port") == 0 && o->val != NULL)
+            return o->val[strspn(o->val, "0123456789, ")] == '\0';
+    }
+    return true;
+}
+
+enum wn_status
+wn_store_check(const char *conninfo, const char *where, struct wn_err *err)
+{
+    PQconninfoOption *given;
+    char *why = NULL;
+    bool ports;
+
+    given = PQconninfoParse(conninfo, &why);
+    if (given == NULL) {
+        PQfreemem(why); /* it may quote the string, and so a password */
+        return wn_fail(err, WN_REJECT,
+            "%s: database.url is not a connection string that libpq can read: "
+            "postgresql://user@host:port/database or \"host=... dbname=...\"",
+            where);
+    }
+    ports = ports_are_numbers(given);
+    PQconninfoFree(given);
+    return ports ? WN_OK
+                 : wn_fail(err, WN_REJECT,
+                       "%s: database.url: the port is not a number", where);
+}
+
 /* conninfo, our defaults where it is silent, and what must be ours. */
 static enum wn_status
 start(struct wn_store *st, struct wn_err *err)

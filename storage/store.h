@@ -37,6 +37,11 @@ struct wn_store_conf {
     const atomic_bool *stop;
 };
 
+/* Whether libpq can read the connection string, without connecting: WN_REJECT
+ * begins with `where`, and shows nothing of the string. */
+enum wn_status wn_store_check(
+    const char *conninfo, const char *where, struct wn_err *err);
+
 /*
  * Fails: WN_RETRY when the server is unreachable, WN_STOP when the schema is
  * older or newer than this build (the text names the command to run).

@@ -48,6 +48,40 @@ printf '\n\nhttp.listen = nowhere\ndatabase.url = host=/nonexistent\n' >"$dir/d.
 status 78 run --config "$dir/d.conf"; says 'd.conf:3'; says 'http.listen'
 printf 'kafka.enable.auto.commit = true\n' >"$dir/c.conf"
 status 78 run --config "$dir/c.conf"; says 'c.conf:1'; says 'enable.auto.commit'
+
+# what librdkafka and libpq do not take is found before anything is touched
+printf 'database.url = host=/nonexistent\nkafka.bootstrap.server = here:1\nkafka.bootstrap.servers = here:1\n' >"$dir/e.conf"
+status 78 run --config "$dir/e.conf"; says 'e.conf:2'; says 'bootstrap.server'
+printf 'kafka.bootstrap.servers = here:1\n\nkafka.session.timeout.ms = soon\ndatabase.url = host=/nonexistent\n' >"$dir/f.conf"
+status 78 run --config "$dir/f.conf"; says 'f.conf:3'; says 'session.timeout.ms'
+status 78 run --database.url=host=/nonexistent; says 'kafka.bootstrap.servers is not set'
+status 78 run --database.url=secret-word; says '--database.url'
+! grep -q 'secret-word' "$dir/out" || wrong 'the connection string is shown'
+status 78 run --database.url='host=a port=http' --kafka.bootstrap.servers=here:1; says 'port is not a number'
+status 78 run --database.url=host=/nonexistent --kafka.bootstrap.servers=here:1 --output.dead_topic=d \
+    --kafka.compression.codec=none-such; says 'compression.codec'
+status 78 run --database.url=host=/nonexistent --kafka.bootstrap.servers=here:1 --policy.file="$dir/none.json"
+says "$dir/none.json"
+status 78 run --database.url=host=/nonexistent --kafka.bootstrap.servers=here:1 --model.dir="$dir/none"
+says "$dir/none/config.json"
+
+# the operator's policy is the one that runs; without servers the worker is alive, not ready, and ends when told
+printf '{"policy":"mine","version":"42","rules":[]}' >"$dir/mine.json"
+"$w" run --database.url=host=/nonexistent --kafka.bootstrap.servers=127.0.0.1:1 --policy.file="$dir/mine.json" \
+    --http.listen=127.0.0.1:0 >"$dir/out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+    port=$(sed -n 's/.* http.listen .* port=\([0-9]*\).*/\1/p' "$dir/out")
+    [ -z "$port" ] || break
+    sleep 0.1
+done
+curl -fsS "http://127.0.0.1:$port/status" >"$dir/status" || wrong 'no /status'
+grep -q '"mine/42@' "$dir/status" || wrong "another policy runs: $(cat "$dir/status")"
+[ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/healthz")" = 200 ] || wrong '/healthz is not 200'
+[ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/readyz")" = 503 ] || wrong '/readyz is not 503'
+kill -TERM $pid
+wait $pid || wrong "run ended with $? after SIGTERM"
+
 printf '{"policy":"x","version":"1","rules":[{"id":"r","when":"flag.nonsense","action":"remove"}]}' >"$dir/p.json"
 status 78 policy check "$dir/p.json"; says 'p.json'
 status 0 policy show; says 'rules'

@@ -201,16 +201,16 @@ options_long_values_are_refused(void **state)
 static void
 options_kafka_settings_pass_through_in_order(void **state)
 {
-    const char *name, *value;
+    const char *name, *value, *where;
 
     set("kafka.bootstrap.servers", "a:9092");
     set("kafka.group.id", "g");
     set("kafka.bootstrap.servers", "b:9092");
     assert_int_equal(wn_options_kafka_n(o), 2);
-    wn_options_kafka(o, 0, &name, &value);
+    wn_options_kafka(o, 0, &name, &value, &where);
     assert_string_equal(name, "bootstrap.servers");
     assert_string_equal(value, "b:9092");
-    wn_options_kafka(o, 1, &name, &value);
+    wn_options_kafka(o, 1, &name, &value, &where);
     assert_string_equal(name, "group.id");
     assert_string_equal(value, "g");
 }

@@ -131,17 +131,17 @@ options_environment_names_are_those_of_the_table(void **state)
         "WINNOW_KAFKA_BOOTSTRAP_SERVERS=k:9092",
         "WINNOW_KAFKA_SESSION_TIMEOUT_MS=9000", "WINNOWX=1",
         "WINNOW_CONFIG=/nowhere", NULL };
-    const char *name, *value;
+    const char *name, *value, *where;
 
     assert_wn_ok(wn_options_env(o, env, &err), &err);
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_ROWS), 9);
     assert_int_equal(wn_opt_int(o, WN_OPT_INGEST_POST_BYTES), 2048);
     assert_string_equal(wn_opt_str(o, WN_OPT_DATABASE_URL), "host=h");
     assert_int_equal(wn_options_kafka_n(o), 2);
-    wn_options_kafka(o, 0, &name, &value);
+    wn_options_kafka(o, 0, &name, &value, &where);
     assert_string_equal(name, "bootstrap.servers");
     assert_string_equal(value, "k:9092");
-    wn_options_kafka(o, 1, &name, &value);
+    wn_options_kafka(o, 1, &name, &value, &where);
     assert_string_equal(name, "session.timeout.ms");
 }
 
