@@ -1,15 +1,18 @@
 /* A folder of weights, opened and checked; see classifier.h. */
 #include "classifier/classifier_int.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classifier/windows.h"
+#include "core/buf.h"
 #include "core/hash.h"
 
 /* A window of fewer tokens would show nothing of a text. */
 #define POSITIONS_MIN 16
+#define FILE_BYTES_MAX (64u << 20) /* as the readers of these files have it */
 
 static enum wn_status
 check(const struct wn_classifier *c, struct wn_err *err)
@@ -32,15 +35,52 @@ check(const struct wn_classifier *c, struct wn_err *err)
     return WN_OK;
 }
 
-static void
-name_version(struct wn_classifier *c)
+/* SHA-256 of a small file of the folder; of nothing where it is not there. */
+static enum wn_status
+hash_file(const char *dir, const char *name, uint8_t sha[WN_SHA256],
+    struct wn_err *err)
 {
-    uint8_t sha[WN_SHA256];
-    char hex[2 * WN_SHA256 + 1];
+    char path[PATH_MAX], part[4096];
+    struct wn_buf text;
+    enum wn_status rc = WN_OK;
+    size_t n;
+    FILE *f;
 
-    wn_safetensors_sha256(wn_encoder_file(c->encoder), sha);
-    wn_hex(sha, sizeof(sha), hex);
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    wn_buf_init(&text, FILE_BYTES_MAX);
+    f = fopen(path, "re");
+    while (f != NULL && (n = fread(part, 1, sizeof(part), f)) > 0)
+        wn_buf_add(&text, part, n);
+    if ((f != NULL && ferror(f)) || text.failed)
+        rc = wn_fail(err, WN_REJECT, "%s: cannot be read whole", name);
+    if (f != NULL)
+        fclose(f);
+    wn_sha256(text.data, text.len, sha);
+    wn_buf_release(&text);
+    return rc;
+}
+
+/* Whatever a score depends on is in the hash: thresholds and mix are in
+ * config.json, and another vocabulary gives other tokens. */
+static enum wn_status
+name_version(struct wn_classifier *c, const char *dir, struct wn_err *err)
+{
+    static const char *const files[] = { "config.json", "1_Pooling/config.json",
+        "vocab.txt", "tokenizer.json", "tokenizer_config.json" };
+    enum { N = sizeof(files) / sizeof(files[0]) };
+    uint8_t sha[N + 1][WN_SHA256], all[WN_SHA256];
+    char hex[2 * WN_SHA256 + 1];
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < N && rc == WN_OK; i++)
+        rc = hash_file(dir, files[i], sha[i], err);
+    if (rc != WN_OK)
+        return rc;
+    wn_safetensors_sha256(wn_encoder_file(c->encoder), sha[N]);
+    wn_sha256(sha, sizeof(sha), all);
+    wn_hex(all, sizeof(all), hex);
     snprintf(c->version, sizeof(c->version), "%s@%.16s", c->joint.name, hex);
+    return WN_OK;
 }
 
 /* The small files first: what is wrong with them is said at once. */
@@ -65,7 +105,7 @@ load(struct wn_classifier *c, const char *dir, struct wn_err *err)
     if (rc == WN_OK)
         rc = wn_ngram_open(&c->ngram, file, err);
     if (rc == WN_OK)
-        name_version(c);
+        rc = name_version(c, dir, err);
     return rc;
 }
 

@@ -29,7 +29,8 @@ enum wn_status wn_classifier_open(
     struct wn_classifier **ret, const char *dir, struct wn_err *err);
 void wn_classifier_free(struct wn_classifier *c);
 
-/* "winnow-minilm-1@<16 hex digits of the SHA-256 of model.safetensors>". */
+/* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
+ * of the folder that a score depends on. */
 const char *wn_classifier_version(const struct wn_classifier *c);
 /* The shipped threshold of a head, a calibrated probability in [0, 1]. */
 double wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h);
