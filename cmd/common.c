@@ -39,6 +39,10 @@ wn_cmd_options(int *argc, char **argv, const char *const *own)
         wn_options_free(o);
         return NULL;
     }
+    if (wn_options_default_hidden() != NULL)
+        fprintf(stderr,
+            "winnow %s: note: this user may not read %s; it is passed over\n",
+            argv[0], wn_options_default_hidden());
     wn_log_setup(log_level(wn_opt_str(o, WN_OPT_LOG_LEVEL)),
         strcmp(wn_opt_str(o, WN_OPT_LOG_FORMAT), "json") == 0);
     wn_hash_setup();

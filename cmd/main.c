@@ -4,6 +4,7 @@
  * The arguments are copied first and secrets blotted out in the originals, so
  * that a password given as a flag does not stay in the process list.
  */
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,16 @@ take_arguments(int argc, char **argv)
     return copy;
 }
 
+/* What could not be written was not said: a full disk is no success. */
+static int
+said(int rc)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || rc != 0)
+        return rc;
+    fprintf(stderr, "winnow: standard output: %s\n", strerror(errno));
+    return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,10 +185,10 @@ main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("winnow %s (schema %d)\n", WINNOW_VERSION, wn_schema_version());
-        return 0;
+        return said(0);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help(1, argv);
+        return said(help(1, argv));
     sub = find(argv[1]);
     if (sub == NULL)
         return unknown(argv[1]);
@@ -186,5 +197,5 @@ main(int argc, char **argv)
         return wn_cmd_fail(1, sub->name, "out of memory");
     rc = sub->run(argc - 1, args + 1);
     free(args);
-    return rc;
+    return said(rc);
 }

@@ -115,6 +115,7 @@ static unsigned
 show_metrics(struct wn_http *h, struct wn_buf *out)
 {
     wn_metrics_text(out);
+    wn_health_info_text(h->health, out);
     return MHD_HTTP_OK;
 }
 
@@ -374,13 +375,14 @@ bound_port(int fd)
 static enum wn_status
 start(struct wn_http *h, int fd, struct wn_err *err)
 {
-    h->daemon =
-        MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0,
-            NULL, NULL, answer, h, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-            NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-            (unsigned)WN_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)WN_HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            (size_t)WN_HTTP_HEADER_BYTES_MAX, MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, answer,
+        h, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)WN_HTTP_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)WN_HTTP_CONNECTIONS_MAX / 2, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)WN_HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)WN_HTTP_HEADER_BYTES_MAX, MHD_OPTION_END);
     if (h->daemon == NULL)
         return wn_fail(err, WN_STOP, "http: libmicrohttpd did not start");
     return WN_OK;

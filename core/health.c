@@ -208,6 +208,31 @@ put_condition(struct wn_buf *out, const struct condition *c)
     wn_buf_printf(out, ",\"since\":\"%s\"}", since);
 }
 
+/* A label's value: \\, \" and \n are escaped (text format 0.0.4). */
+static void
+put_label(struct wn_buf *out, const struct fact *f, bool first)
+{
+    wn_buf_printf(out, "%s%s=\"", first ? "" : ",", f->name);
+    for (const char *s = f->value; *s != '\0'; s++) {
+        if (*s == '\\' || *s == '"')
+            wn_buf_char(out, '\\');
+        wn_buf_char(out, *s == '\n' ? ' ' : *s);
+    }
+    wn_buf_char(out, '"');
+}
+
+void
+wn_health_info_text(struct wn_health *h, struct wn_buf *out)
+{
+    wn_buf_str(out, "# HELP winnow_info versions of what this process runs\n"
+                    "# TYPE winnow_info gauge\nwinnow_info{");
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < h->facts_n; i++)
+        put_label(out, &h->facts[i], i == 0);
+    pthread_mutex_unlock(&h->lock);
+    wn_buf_str(out, "} 1\n");
+}
+
 void
 wn_health_json(struct wn_health *h, struct wn_buf *out)
 {

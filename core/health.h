@@ -30,6 +30,10 @@ void wn_health_set(
 /* A fact for /status: shown, never judged. Value is copied. */
 void wn_health_info(struct wn_health *h, const char *name, const char *value);
 
+/* The facts as one Prometheus gauge of value 1 with a label a fact:
+ * winnow_info{model="...",policy="..."} 1 */
+void wn_health_info_text(struct wn_health *h, struct wn_buf *out);
+
 /* true when every condition set so far is ok and at least one was set. */
 bool wn_health_ready(struct wn_health *h);
 

@@ -3,7 +3,8 @@
  * static table, so names and label values are known at compile time and no
  * input can grow them. Counters and histograms are kept per thread in
  * cache-line-padded slots (at most WN_METRICS_THREADS; later threads share the
- * last) and summed on reading. Names: docs of /metrics are generated from here.
+ * last) and summed on reading. What this process runs (versions of model and
+ * policy) is no number: wn_health_info_text() says it beside these.
  *
  * M(ID, kind, name, label, values, help): kind COUNTER, GAUGE or HISTOGRAM
  * (seconds, fixed buckets). A metric with a label has one series a value;
@@ -43,7 +44,6 @@
     M(CONSUMER_REMADE,  COUNTER,   "winnow_consumer_remade_total",          "",        "", "consumers made anew after 60 s without progress") \
     M(QUEUE_BYTES,      GAUGE,     "winnow_queue_bytes",                    "",        "", "bytes of items in hand, against ingest.bytes_max") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
-    M(DECISIONS,        COUNTER,   "winnow_decisions_total",                "",        "", "staff decisions recorded")                 \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \
     M(RSS,              GAUGE,     "winnow_rss_bytes",                      "",        "", "resident memory of this process")
 /* clang-format on */

@@ -38,7 +38,7 @@
     O(INGEST_FOLLOW,     "ingest.follow",        BOOL, "false", "", "", "", 0, "wait for more lines at the end of a file, through rotation") \
     O(INGEST_FROM_START, "ingest.from_start",    BOOL, "false", "", "", "", 0, "read a file that is shorter than its cursor, or another than the cursor's, from its first byte") \
     O(INGEST_FORMAT,     "ingest.format",        ENUM, "auto", "auto|native|cloudevents|activitystreams|jetstream", "", "", 0, "envelope of the records; auto tells them apart by their marks") \
-    O(INGEST_POST_BYTES, "ingest.post_bytes_max",SIZE, "1m", "1k", "64m", "bytes", 0, "a larger record becomes a dead letter")               \
+    O(INGEST_POST_BYTES, "ingest.post_bytes_max",SIZE, "1m", "1k", "16m", "bytes", 0, "a larger record becomes a dead letter")               \
     O(INGEST_BYTES,      "ingest.bytes_max",     SIZE, "64m", "4m", "8g", "bytes", 0, "items in hand; consuming pauses at 80 % and goes on at 40 %") \
     O(SCORE_THREADS,     "score.threads",        INT,  "0", "0", "256", "threads", 0, "scoring threads; 0: one a core")                      \
     O(SCORE_WINDOWS,     "score.windows_max",    INT,  "4", "1", "16", "windows", 0, "windows of a long text that the encoder reads")        \
@@ -93,6 +93,10 @@ enum wn_status wn_options_env(
  */
 enum wn_status wn_options_load(struct wn_options *o, int *argc, char **argv,
     const char *const *own, char *const *env, struct wn_err *err);
+
+/* The default file where it is there and this user may not read it, so that it
+ * was passed over; else NULL. */
+const char *wn_options_default_hidden(void);
 
 const char *wn_opt_str(const struct wn_options *o, enum wn_option id);
 int64_t wn_opt_int(

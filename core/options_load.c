@@ -401,9 +401,19 @@ load_file(struct wn_options *o, const char *path, char *const *env,
         path = env_value(env, PREFIX "CONFIG");
     if (path != NULL && path[0] != '\0')
         return wn_options_file(o, path, err);
-    if (access(DEFAULT_FILE, F_OK) == 0)
+    /* One that this user may not read (it may hold passwords) is the
+     * service's, not theirs: wn_options_default_hidden() tells. */
+    if (access(DEFAULT_FILE, R_OK) == 0)
         return wn_options_file(o, DEFAULT_FILE, err);
     return WN_OK;
+}
+
+const char *
+wn_options_default_hidden(void)
+{
+    return access(DEFAULT_FILE, F_OK) == 0 && access(DEFAULT_FILE, R_OK) != 0
+               ? DEFAULT_FILE
+               : NULL;
 }
 
 enum wn_status

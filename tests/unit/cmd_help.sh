@@ -49,6 +49,14 @@ status 78 run --config "$dir/d.conf"; says 'd.conf:3'; says 'http.listen'
 printf 'kafka.enable.auto.commit = true\n' >"$dir/c.conf"
 status 78 run --config "$dir/c.conf"; says 'c.conf:1'; says 'enable.auto.commit'
 
+# what cannot be written was not said
+if [ -c /dev/full ]; then
+    for what in '--help' 'status --help' 'policy show' 'help options' '--version'; do
+        "$w" $what >/dev/full 2>"$dir/out" && wrong "winnow $what: 0 on a full disk"
+        says 'No space left'
+    done
+fi
+
 # what librdkafka and libpq do not take is found before anything is touched
 printf 'database.url = host=/nonexistent\nkafka.bootstrap.server = here:1\nkafka.bootstrap.servers = here:1\n' >"$dir/e.conf"
 status 78 run --config "$dir/e.conf"; says 'e.conf:2'; says 'bootstrap.server'
@@ -77,6 +85,7 @@ for _ in $(seq 100); do
 done
 curl -fsS "http://127.0.0.1:$port/status" >"$dir/status" || wrong 'no /status'
 grep -q '"mine/42@' "$dir/status" || wrong "another policy runs: $(cat "$dir/status")"
+curl -fsS "http://127.0.0.1:$port/metrics" >"$dir/out"; says 'winnow_info{'; says 'policy="mine/42@'
 [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/healthz")" = 200 ] || wrong '/healthz is not 200'
 [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/readyz")" = 503 ] || wrong '/readyz is not 503'
 kill -TERM $pid
