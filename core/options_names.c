@@ -29,12 +29,15 @@ static const struct {
     { "isolation.level", "records of aborted transactions must not be judged" },
     { "check.crcs", "a record that was damaged on its way must not be judged" },
     { "enable.partition.eof", "the lag and the end of a run are told by it" },
-    { "statistics.interval.ms", "/metrics is fed by it" },
     { "enable.idempotence", "the outbox keeps its order by it" },
     { "transactional.id", "the outbox is relayed without transactions" },
     { "acks", "the outbox forgets a row only when all replicas have it" },
     { "request.required.acks", "the outbox forgets a row only when all "
                                "replicas have it" },
+    { "message.timeout.ms", "what expired in the client's queue would be sent "
+                            "again behind later rows" },
+    { "delivery.timeout.ms", "what expired in the client's queue would be sent "
+                             "again behind later rows" },
     { "delivery.report.only.error", "the outbox forgets a row by its report" },
 };
 

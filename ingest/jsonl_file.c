@@ -530,8 +530,10 @@ wn_file_behind(const struct wn_file *f)
         return 0;
     if (f->state == WN_FILE_WAITING)
         return f->size;
-    /* what stands after the last record are blank lines */
-    if (f->state == WN_FILE_ENDED)
+    /* what stands after the last record are blank lines, or the beginning of
+     * a line that is still being written */
+    if (f->state == WN_FILE_ENDED ||
+        (f->read_at >= f->size && f->lines.scanned == f->lines.have))
         end = f->last_next;
     return end > f->committed ? end - f->committed : 0;
 }

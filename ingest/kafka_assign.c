@@ -126,6 +126,19 @@ let_all_go(struct wn_ksource *s, bool lost)
     tell_health(s);
 }
 
+/* Paused is a partition until it is resumed, whoever gets it next: librdkafka
+ * keeps that through unassign and assign. Only this one: resuming what is not
+ * paused makes 2.0.2 rewind it (librdkafka#4686). */
+static void
+resume_part(struct wn_ksource *s, int32_t part)
+{
+    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(one, s->topic, part);
+    rd_kafka_resume_partitions(s->rk, one);
+    rd_kafka_topic_partition_list_destroy(one);
+}
+
 void
 wn_kassign_stop_part(struct wn_ksource *s, int32_t part, const char *why)
 {
@@ -133,6 +146,8 @@ wn_kassign_stop_part(struct wn_ksource *s, int32_t part, const char *why)
 
     if (p == NULL || p->state != WN_KPART_HELD)
         return;
+    if (s->paused)
+        resume_part(s, part);
     let_go(s, part, false, true);
     p->state = WN_KPART_STOPPED;
     snprintf(p->why, sizeof(p->why), "%s", why);
@@ -154,6 +169,8 @@ wn_kassign_fenced(struct wn_ksource *s, int32_t part)
 
     if (p == NULL || p->state == WN_KPART_NONE)
         return;
+    if (s->paused && p->state == WN_KPART_HELD)
+        resume_part(s, part);
     p->state = WN_KPART_FENCED;
     if (s->given != NULL)
         go_through_again(s, FENCED_US);

@@ -435,20 +435,35 @@ relay_lane(struct relay *r, struct lane *l)
 
 /* --- the thread --- */
 
-/* At the end: everything was sent, or cannot be in the time there is. */
+/* Everything was sent; blocked: or waits for a topic that is not there. */
 static bool
-is_done(const struct relay *r)
+is_done(const struct relay *r, bool blocked)
 {
     size_t i;
     const struct lane *l;
 
     for (i = 0; i < r->lanes_n; i++) {
         l = &r->lanes[i];
-        if (!l->fenced && l->blocked == 0 &&
-            (!l->dry || l->committed != l->read_at))
+        if (l->fenced || (blocked && l->blocked != 0))
+            continue;
+        if (!l->dry || l->committed != l->read_at)
             return false;
     }
     return true;
+}
+
+static void
+tell_what_is_left(const struct relay *r)
+{
+    int64_t rows = 0;
+    size_t i;
+
+    for (i = 0; i < r->lanes_n; i++)
+        rows += r->lanes[i].fenced ? 0 : r->lanes[i].waiting;
+    if (!is_done(r, false))
+        wn_log(WN_LOG_WARN, "relay.left",
+            "rows=%lld why=\"the next run of the same source sends them\"",
+            (long long)rows);
 }
 
 static void
@@ -462,7 +477,9 @@ work(struct relay *r)
         ending = atomic_load(&svc->relay_stop);
         more = false;
         lanes_refresh(r);
-        if (ending && is_done(r))
+        if (is_done(r, false))
+            atomic_store(&svc->relay_dry_us, wn_clock_mono_us());
+        if (ending && is_done(r, true))
             return;
         for (i = 0; i < r->lanes_n && !out_of_time(r); i++) {
             if (is_due(r, &r->lanes[i], wn_clock_mono_us()))
@@ -491,9 +508,10 @@ wn_relay_thread(void *arg)
     rc = wn_sender_open(&r.sender, o, &err);
     if (rc == WN_OK)
         rc = wn_svc_store_open(r.svc, &r.store, STORE_MS, &err);
-    if (rc == WN_OK)
+    if (rc == WN_OK) {
         work(&r);
-    else if (rc != WN_RETRY)
+        tell_what_is_left(&r);
+    } else if (rc != WN_RETRY)
         wn_svc_fail(r.svc, rc, &err);
     atomic_store(&r.svc->relay_on, false);
     wn_sender_free(r.sender);

@@ -2,7 +2,7 @@
  * The relay's producer. It runs on the relay thread; delivery reports come in
  * rd_kafka_poll() and rd_kafka_flush(), so on the same thread.
  *
- * Messages do not expire soon: while the broker is away they stay in
+ * Messages do not expire: while the broker is away they stay in
  * librdkafka's queue with their sequence numbers, and go out in order and once
  * when it is back. So a broker's restart repeats nothing.
  *
@@ -96,6 +96,9 @@ static const struct wn_kafka_setting last[] = {
     { "enable.idempotence", "true" },
     { "acks", "all" },
     { "allow.auto.create.topics", "false" },
+    /* Waiting is ours to end: a message that expired in the client's queue
+     * would be sent again, behind those after it. */
+    { "message.timeout.ms", "0" },
     { NULL, NULL },
 };
 

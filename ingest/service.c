@@ -304,12 +304,25 @@ sleep_tick(void)
     nanosleep(&ts, NULL);
 }
 
+/* The source has ended, all of it is committed, and the relay has looked since
+ * and found nothing left to send: nobody else might ever send it. */
+static bool
+is_over(struct wn_svc *svc, int64_t *ended_us)
+{
+    if (!atomic_load(&svc->ended))
+        return false;
+    if (*ended_us == 0)
+        *ended_us = wn_clock_mono_us();
+    return !wn_relay_wanted(svc->conf->options) ||
+           atomic_load(&svc->relay_dry_us) > *ended_us;
+}
+
 static void
 run(struct wn_svc *svc)
 {
-    int64_t ticked = 0, now;
+    int64_t ticked = 0, ended = 0, now;
 
-    while (!*svc->conf->stop && !atomic_load(&svc->ended) && !has_failed(svc)) {
+    while (!*svc->conf->stop && !is_over(svc, &ended) && !has_failed(svc)) {
         now = wn_clock_mono_us();
         if (now - ticked >= PROGRESS_US) {
             tick(svc);

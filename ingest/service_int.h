@@ -61,12 +61,14 @@ struct wn_svc {
     enum wn_format format;
     size_t post_bytes_max, bytes_max;
 
-    atomic_bool stopping;   /* no more records; what is done is committed */
-    atomic_bool hard_stop;  /* no more waiting for servers                */
-    atomic_bool ended;      /* the source has ended and all is committed  */
-    atomic_bool drain_done; /* the writer has ended: sources may close    */
-    atomic_bool relay_on;   /* the relay runs: see wn_relay_thread()       */
-    atomic_bool relay_stop; /* it ends when nothing is left, or ...        */
+    atomic_bool stopping;      /* no more records; what is done is committed */
+    atomic_bool hard_stop;     /* no more waiting for servers                */
+    atomic_bool ended;         /* the source has ended and all is committed  */
+    atomic_bool drain_done;    /* the writer has ended: sources may close    */
+    atomic_bool relay_on;      /* the relay runs: see wn_relay_thread()       */
+    atomic_llong relay_dry_us; /* when it last found nothing left to send,
+                                  by the monotonic clock; 0: never         */
+    atomic_bool relay_stop;    /* it ends when nothing is left, or ...        */
     atomic_llong relay_until_us; /* ... then, by the monotonic clock        */
 
     pthread_mutex_t lock;
@@ -114,8 +116,9 @@ struct wn_partition *wn_part_new(
 /* Whether a transaction or a chunk of the relay runs for it, gone or not. */
 bool wn_part_busy(
     const struct wn_svc *svc, int32_t source, uint64_t generation);
-/* Takes the lock itself: unlinks and frees what is gone. Writer. */
-void wn_parts_sweep(struct wn_svc *svc);
+/* Takes the lock itself: unlinks and frees what is gone, except `keep`, which
+ * the writer still holds (NULL: nothing). Writer. */
+void wn_parts_sweep(struct wn_svc *svc, const struct wn_partition *keep);
 /* After all threads have ended. */
 void wn_parts_free(struct wn_svc *svc);
 /* Writer: puts a finished item in its window; false without memory. */

@@ -84,7 +84,7 @@ is_left(const struct wn_svc *svc, const struct wn_partition *p)
 }
 
 static void
-sweep(struct wn_svc *svc, bool all)
+sweep(struct wn_svc *svc, const struct wn_partition *keep, bool all)
 {
     struct wn_partition **at, *p;
     size_t i;
@@ -92,7 +92,7 @@ sweep(struct wn_svc *svc, bool all)
     for (i = 0; i < WN_PART_BUCKETS; i++) {
         for (at = &svc->parts[i]; *at != NULL;) {
             p = *at;
-            if (!all && !is_left(svc, p)) {
+            if (!all && (p == keep || !is_left(svc, p))) {
                 at = &p->next;
                 continue;
             }
@@ -103,17 +103,17 @@ sweep(struct wn_svc *svc, bool all)
 }
 
 void
-wn_parts_sweep(struct wn_svc *svc)
+wn_parts_sweep(struct wn_svc *svc, const struct wn_partition *keep)
 {
     pthread_mutex_lock(&svc->lock);
-    sweep(svc, false);
+    sweep(svc, keep, false);
     pthread_mutex_unlock(&svc->lock);
 }
 
 void
 wn_parts_free(struct wn_svc *svc)
 {
-    sweep(svc, true);
+    sweep(svc, NULL, true);
 }
 
 /* A window twice the size, or the first; items keep their places by seq. */

@@ -34,6 +34,7 @@ struct poll {
     struct wn_source *source;
     struct wn_store *store;
     struct wn_source_conf source_conf;
+    bool kafka; /* else a file, which cannot be stuck */
     bool paused, careful;
     int64_t shut_us; /* not taking since; 0: taking */
     int64_t flip_us;
@@ -425,7 +426,8 @@ open_source(struct poll *p, struct wn_err *err)
     p->flip_us = wn_clock_mono_us() - FLIP_US;
     p->shut_us = 0;
     p->progress_us = wn_clock_mono_us();
-    if (strcmp(kind, "jsonl") == 0)
+    p->kafka = strcmp(kind, "kafka") == 0;
+    if (!p->kafka)
         return wn_source_jsonl_open(&p->source, &p->source_conf, err);
     return wn_source_kafka_open(&p->source, &p->source_conf, err);
 }
@@ -439,7 +441,7 @@ watch(struct poll *p, struct wn_err *err)
     uint64_t n = atomic_load(&svc->admitted) + atomic_load(&svc->committed);
     int64_t now = wn_clock_mono_us();
 
-    if (n != p->progress_n || p->paused || p->held != NULL ||
+    if (!p->kafka || n != p->progress_n || p->paused || p->held != NULL ||
         atomic_load(&svc->items) > 0 || atomic_load(&svc->lag) <= 0 ||
         !atomic_load(&svc->database_ok)) {
         p->progress_n = n;

@@ -394,7 +394,9 @@ kafka_lag(struct wn_source *source)
     if (!s->answered || s->claiming)
         return -1;
     for (i = 0; i < s->parts_n; i++) {
-        if (s->parts[i].state != WN_KPART_HELD)
+        /* what is stopped or fenced is behind as well: nobody reads it */
+        if (s->parts[i].state == WN_KPART_NONE ||
+            s->parts[i].state == WN_KPART_CLAIMED)
             continue;
         one = behind(s, (int32_t)i);
         if (one < 0)

@@ -403,9 +403,9 @@ work(struct writer *w)
             svc->to_write, (void **)items, TAKE_MAX, wait_ms(w));
         for (i = 0; i < n; i++)
             take_in(w, items[i]);
-        if (w->again != NULL && !is_live(w, w->again))
-            w->again = NULL; /* before the sweep frees it */
-        wn_parts_sweep(svc);
+        /* the poll thread may take it away at any moment: it is not freed
+         * before commit_due() has let go of it */
+        wn_parts_sweep(svc, w->again);
         if (!commit_due(w) || !look_after(w))
             return;
         if (n == 0 && wn_queue_closed(svc->to_write) && w->again == NULL &&

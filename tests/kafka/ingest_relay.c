@@ -640,7 +640,7 @@ relay_rows_of_a_finished_file_go_out_after_it_was_let_go(void **state)
     b.lanes[0].part = NULL;
     while (wn_part_busy(&b.svc, b.lanes[0].claim.source, 7))
         sleep_ms(1);
-    wn_parts_sweep(&b.svc);
+    wn_parts_sweep(&b.svc, NULL);
     wn_kafka_create_topic(kafka, b.verdicts, 1);
     WAIT_FOR(relayed, &b, 50);
     relay_end(&b);

@@ -1,5 +1,6 @@
 /* The whole service between a real Kafka and a real PostgreSQL: what comes out
  * of what goes in. */
+#include "ingest/service_int.h"
 #include "tests/kafka/service_kit.h"
 
 static long long
@@ -185,39 +186,69 @@ what_nobody_can_read_is_kept_and_its_neighbours_go_on(void **state)
     kit_close(&b.k);
 }
 
-/* A scorer that hangs for a while, large posts, a small budget: consuming
- * pauses, and what was fetched and thrown away comes again, once. */
+/* 900 posts of 20 KB over two partitions, a scorer that hangs, and a small
+ * budget: begins, and waits until consuming was paused. */
 static void
-the_byte_budget_holds_and_loses_nothing(void **state)
+begin_paused(struct bench *b, struct svc *s)
 {
-    struct bench b;
-    struct svc s;
     static char text[20000], json[21000];
-    double pauses = wn_metric_value(WN_M_PAUSES, 0), most;
+    double pauses = wn_metric_value(WN_M_PAUSES, 0);
     int i;
 
-    bench_open(&b, 2);
+    bench_open(b, 2);
     memset(text, 'a', sizeof(text) - 1);
     for (i = 0; i < 900; i++) {
         snprintf(json, sizeof(json),
             "{\"post\":{\"id\":\"p%d\",\"text\":\"%s\",\"author\":{\"id\":"
             "\"a\"}}}",
             i, text);
-        wn_kafka_send(kafka, b.topic, i % 2, (struct wn_kafka_bytes){ NULL, 0 },
+        wn_kafka_send(kafka, b->topic, i % 2,
+            (struct wn_kafka_bytes){ NULL, 0 },
             (struct wn_kafka_bytes){ json, strlen(json) }, 0, 0);
     }
     wn_kafka_flush(kafka);
     atomic_store(&stub_us, 1000000);
-    svc_begin(&s, &b,
+    svc_begin(s, b,
         (const char *const[]){
             "ingest.bytes_max", "6m", "score.batch_posts", "4", NULL });
     wait_metric(WN_M_PAUSES, pauses + 1);
+}
+
+/* What was fetched and thrown away comes again, once. */
+static void
+the_byte_budget_holds_and_loses_nothing(void **state)
+{
+    struct bench b;
+    struct svc s;
+    double most;
+
+    begin_paused(&b, &s);
     most = wn_metric_value(WN_M_QUEUE_BYTES, 0);
     atomic_store(&stub_us, 0);
     wait_verdicts(&b, 900);
     assert_whole(&b, 900);
     assert_true(most > 4 << 20);
     assert_true(most < 6 << 20);
+    svc_end(&s);
+    kit_close(&b.k);
+}
+
+/* Another worker takes a partition while consuming is paused, and the group
+ * still gives it to us: it is claimed again, and read again. */
+static void
+a_partition_fenced_while_paused_is_read_again(void **state)
+{
+    struct bench b;
+    struct svc s;
+    double fenced = wn_metric_value(WN_M_FENCED, 0);
+
+    begin_paused(&b, &s);
+    wn_pg_exec(b.k.pg, b.k.db,
+        "UPDATE winnow.source_cursor SET epoch = epoch + 1 WHERE part = 0");
+    atomic_store(&stub_us, 0);
+    wait_metric(WN_M_FENCED, fenced + 1);
+    wait_verdicts(&b, 900);
+    assert_whole(&b, 900);
     svc_end(&s);
     kit_close(&b.k);
 }
@@ -285,6 +316,84 @@ ingest_start_may_be_a_time(void **state)
 }
 
 static void
+put_line(FILE *f, int i)
+{
+    fprintf(f,
+        "{\"post\":{\"id\":\"line-%d\",\"text\":\"A\",\"author\":{\"id\":"
+        "\"a\"}}}\n",
+        i);
+}
+
+/* Nobody else would ever send them: a file that was rotated away, or standard
+ * input, is not read again. */
+static void
+a_file_is_over_only_when_its_verdicts_are_out(void **state)
+{
+    struct bench b;
+    struct svc s;
+    char path[600], topic[64];
+    FILE *f;
+    int i;
+
+    bench_open(&b, 1);
+    snprintf(path, sizeof(path), "%s/posts.jsonl", wn_test_dir());
+    snprintf(topic, sizeof(topic), "%s-out", b.topic);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    for (i = 0; i < 20; i++)
+        put_line(f, i);
+    assert_int_equal(fclose(f), 0);
+    svc_begin(&s, &b,
+        (const char *const[]){ "ingest.source", "jsonl", "ingest.path", path,
+            "output.verdicts_topic", topic, NULL });
+    wait_verdicts(&b, 20);
+    wait_cause(&s, topic);
+    sleep_ms(3000); /* longer than the relay has where it is told to end */
+    wn_kafka_create_topic(kafka, topic, 1);
+    pthread_join(s.thread, NULL); /* by itself */
+    assert_wn_ok(s.rc, &s.err);
+    assert_int_equal(wn_kafka_end(kafka, topic, 0), 20);
+    wn_policy_free(s.policy);
+    wn_health_free(s.health);
+    wn_options_free(s.options);
+    kit_close(&b.k);
+}
+
+/* The line that is still being written, and blank ones, are no lag. */
+static void
+a_followed_file_at_rest_has_no_lag(void **state)
+{
+    struct bench b;
+    struct svc s;
+    char path[600];
+    double remade = wn_metric_value(WN_M_CONSUMER_REMADE, 0);
+    FILE *f;
+
+    bench_open(&b, 1);
+    snprintf(path, sizeof(path), "%s/followed.jsonl", wn_test_dir());
+    f = fopen(path, "w");
+    assert_non_null(f);
+    put_line(f, 1);
+    fputs("\n  \n{\"post\":{\"id\":\"half", f);
+    fflush(f);
+    wn_service_watchdog_ms(500);
+    svc_begin(&s, &b,
+        (const char *const[]){ "ingest.source", "jsonl", "ingest.path", path,
+            "ingest.follow", "true", NULL });
+    wait_verdicts(&b, 1);
+    while (atomic_load(&s.lag) != 0)
+        sleep_ms(20);
+    sleep_ms(1500);
+    assert_true(wn_metric_value(WN_M_CONSUMER_REMADE, 0) == remade);
+    fputs("\",\"text\":\"B\",\"author\":{\"id\":\"a\"}}}\n", f);
+    assert_int_equal(fclose(f), 0);
+    wait_verdicts(&b, 2);
+    svc_end(&s);
+    wn_service_watchdog_ms(0);
+    kit_close(&b.k);
+}
+
+static void
 a_bad_setting_ends_the_service_at_once(void **state)
 {
     static const char *const bad[][3] = {
@@ -320,8 +429,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(records_of_one_post_through_two_partitions_in_both_orders),
     cmocka_unit_test(what_nobody_can_read_is_kept_and_its_neighbours_go_on),
     cmocka_unit_test(the_byte_budget_holds_and_loses_nothing),
+    cmocka_unit_test(a_partition_fenced_while_paused_is_read_again),
     cmocka_unit_test(ingest_start_is_for_the_first_subscription_only),
     cmocka_unit_test(ingest_start_may_be_a_time),
+    cmocka_unit_test(a_file_is_over_only_when_its_verdicts_are_out),
+    cmocka_unit_test(a_followed_file_at_rest_has_no_lag),
     cmocka_unit_test(a_bad_setting_ends_the_service_at_once),
 };
 

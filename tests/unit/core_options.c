@@ -222,7 +222,7 @@ options_kafka_settings_of_the_fence_are_refused_with_the_reason(void **state)
         "auto.commit.enable", "enable.auto.offset.store", "auto.offset.reset",
         "partition.assignment.strategy", "isolation.level",
         "enable.idempotence", "check.crcs", "enable.partition.eof",
-        "statistics.interval.ms", "group.protocol", "group.remote.assignor",
+        "message.timeout.ms", "group.protocol", "group.remote.assignor",
         "transactional.id", "acks", "delivery.report.only.error" };
     char option[100];
 
