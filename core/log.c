@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/metrics.h"
 #include "core/utf8.h"
 
 #define PAIRS_MAX 3072  /* bytes of formatted pairs   */
@@ -264,6 +265,7 @@ wn_log(enum wn_log_level level, const char *event, const char *fmt, ...)
     l.text[l.len++] = '\n';
     while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
         ;
+    wn_metric_add(WN_M_LOG_LINES, (unsigned)level, 1);
     errno = saved; /* logging between a call and its perror() is harmless */
 }
 

@@ -45,6 +45,7 @@
     M(QUEUE_BYTES,      GAUGE,     "winnow_queue_bytes",                    "",        "", "bytes of items in hand, against ingest.bytes_max") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \
+    M(LOG_LINES,        COUNTER,   "winnow_log_lines_total",                "level",   "debug|info|warn|error", "lines written to the event log") \
     M(RSS,              GAUGE,     "winnow_rss_bytes",                      "",        "", "resident memory of this process")
 /* clang-format on */
 

@@ -342,6 +342,25 @@ claim(struct wn_ksource *s, int32_t part, struct wn_err *err)
 
 /* --- handing what is claimed to Kafka --- */
 
+/* One line, however many: "topic=posts n=3 partitions=0,2,5". */
+static void
+tell_claimed(const struct wn_ksource *s)
+{
+    char list[256] = "";
+    size_t i, n = 0, len = 0;
+
+    for (i = 0; i < s->parts_n; i++) {
+        if (s->parts[i].state != WN_KPART_HELD)
+            continue;
+        if (len < sizeof(list) - 16)
+            len += (size_t)snprintf(
+                list + len, sizeof(list) - len, "%s%zu", n > 0 ? "," : "", i);
+        n++;
+    }
+    wn_log(WN_LOG_INFO, "group.claimed", "topic=%s n=%zu partitions=%s%s",
+        s->topic, n, list, len < sizeof(list) - 16 ? "" : ",...");
+}
+
 /* All that is ours, from where we are: replaces what was assigned before. */
 static enum wn_status
 assign(struct wn_ksource *s, struct wn_err *err)
@@ -364,6 +383,7 @@ assign(struct wn_ksource *s, struct wn_err *err)
     rd_kafka_topic_partition_list_destroy(list);
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         return wn_fail(err, WN_STOP, "kafka: assign: %s", rd_kafka_err2str(e));
+    tell_claimed(s);
     return WN_OK;
 }
 

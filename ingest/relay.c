@@ -333,17 +333,21 @@ static bool
 mark_refused(
     struct relay *r, struct lane *l, const struct wn_outbox_row *row, size_t i)
 {
+    static struct wn_log_limit limit;
     struct wn_err err = { "" };
     char why[256], quoted[300];
+    uint64_t missed;
 
     wn_sender_why(r->sender, i, why, sizeof(why));
     if (!went(r, l,
             wn_store_outbox_refused(r->store, &l->claim, row, why, &err), &err))
         return false;
     wn_metric_add(WN_M_RELAY_REFUSED, 0, 1);
-    wn_log(WN_LOG_WARN, "relay.refused", "item=%d/%lld bytes=%zu why=%s",
-        (int)l->claim.source, (long long)row->offset, row->value.len,
-        wn_log_quote(why, quoted, sizeof(quoted)));
+    if (wn_log_limit(&limit, &missed))
+        wn_log(WN_LOG_WARN, "relay.refused",
+            "item=%d/%lld bytes=%zu missed=%llu why=%s", (int)l->claim.source,
+            (long long)row->offset, row->value.len, (unsigned long long)missed,
+            wn_log_quote(why, quoted, sizeof(quoted)));
     return true;
 }
 

@@ -112,6 +112,24 @@ look_for_careful(struct poll *p)
     p->careful = careful;
 }
 
+/* A line for each only where workers died over it: a source says in one line
+ * what it got. */
+static void
+tell_claim(const struct wn_claim *claim)
+{
+    static struct wn_log_limit limit;
+    uint64_t missed = 0;
+    bool died = claim->unclean || claim->stalled > 0;
+
+    if (died && !wn_log_limit(&limit, &missed))
+        return;
+    wn_log(died ? WN_LOG_WARN : WN_LOG_DEBUG, "partition.claimed",
+        "source=%d epoch=%lld next=%lld unclean=%d stalled=%d missed=%llu",
+        (int)claim->source, (long long)claim->epoch,
+        (long long)claim->next_offset, claim->unclean, claim->stalled,
+        (unsigned long long)missed);
+}
+
 static void
 on_assigned(void *arg, const struct wn_claim *claim, uint64_t generation)
 {
@@ -133,10 +151,7 @@ on_assigned(void *arg, const struct wn_claim *claim, uint64_t generation)
     if (until > claim->next_offset)
         part->careful_until = until;
     look_for_careful(p);
-    wn_log(WN_LOG_INFO, "partition.claimed",
-        "source=%d epoch=%lld next=%lld unclean=%d stalled=%d",
-        (int)claim->source, (long long)claim->epoch,
-        (long long)claim->next_offset, claim->unclean, claim->stalled);
+    tell_claim(claim);
 }
 
 static void
@@ -173,7 +188,7 @@ on_revoked(void *arg, int32_t source, uint64_t generation, bool lost)
         return;
     wait_for_commit(svc, source, generation);
     look_for_careful(p);
-    wn_log(WN_LOG_INFO, lost ? "partition.lost" : "partition.revoked",
+    wn_log(WN_LOG_DEBUG, lost ? "partition.lost" : "partition.revoked",
         "source=%d", (int)source);
 }
 

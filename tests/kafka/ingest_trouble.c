@@ -4,6 +4,7 @@
 #include <librdkafka/rdkafka.h>
 #include <sys/wait.h>
 
+#include "core/log.h"
 #include "ingest/service_int.h"
 #include "tests/kafka/service_kit.h"
 
@@ -290,14 +291,28 @@ a_commit_that_hangs_does_not_hold_up_the_end(void **state)
     kit_close(&b.k);
 }
 
+static double
+log_lines(void)
+{
+    double n = 0;
+    unsigned level;
+
+    for (level = WN_LOG_DEBUG; level <= WN_LOG_ERROR; level++)
+        n += wn_metric_value(WN_M_LOG_LINES, level);
+    return n;
+}
+
+/* Over many partitions, so that a line for each would be seen. */
 static void
 at_full_load_the_end_is_soon_and_the_log_is_quiet(void **state)
 {
     struct bench b;
     struct svc s;
     long long begun;
+    double lines;
+    int64_t start;
 
-    bench_open(&b, 4);
+    bench_open(&b, 48);
     atomic_store(&stub_us, 300);
     put_many(&b, "p", 20000);
     svc_begin(&s, &b, NULL);
@@ -305,10 +320,16 @@ at_full_load_the_end_is_soon_and_the_log_is_quiet(void **state)
     svc_end(&s);
     begun = wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict");
     assert_true(begun < 20000);
-    atomic_store(&stub_us, 0);
+    lines = log_lines();
+    start = wn_clock_mono_us();
+    atomic_store(&stub_us, 100);
     svc_begin(&s, &b, NULL);
     wait_verdicts(&b, 20000);
     assert_whole(&b, 20000);
+    /* starting is worth a dozen, then a line a second */
+    lines = log_lines() - lines - (double)(wn_clock_mono_us() - start) / 1e6;
+    print_message("# lines beyond one a second: %.0f\n", lines);
+    assert_true(lines <= 15);
     svc_end(&s);
     kit_close(&b.k);
 }
