@@ -47,13 +47,22 @@ all: $(BUILD)/winnow
 
 # --- libraries, one a folder; each test links only what its folder may include ---
 FOLDERS := core model classifier policies storage ingest console
-src = $(wildcard $(1)/*.c)
+# kernels of x86 instruction sets: each object alone has its instructions, and no other machine builds them
+X86_KERNELS := $(wildcard model/kernels/kernels_avx*.c)
+KERNEL_FLAGS := -O3 -ffp-contract=fast
+ISA_avx2 := -mavx2 -mfma -mf16c
+ISA_avxvnni := $(ISA_avx2) -mavxvnni
+ISA_avx512vl := $(ISA_avx2) -mavx512f -mavx512vl -mavx512vnni
+ISA_avx512vnni := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+ISA_avx512bf16 := $(ISA_avx512vnni) -mavx512bf16
+$(foreach k,$(X86_KERNELS),$(eval $(BUILD)/$(k:.c=.o): ISA := $(KERNEL_FLAGS) $$(ISA_$(patsubst kernels_%.c,%,$(notdir $(k))))))
+src = $(filter-out $(if $(filter x86_64 amd64,$(shell uname -m)),,$(X86_KERNELS)),$(wildcard $(1)/*.c $(1)/kernels/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(call src,$(1)))
 lib = $(BUILD)/lib$(1).a
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(ISA) -c $< -o $@
 
 define folder_rule
 $(call lib,$(1)): $(call obj,$(1))
