@@ -166,5 +166,9 @@ install: $(BUILD)/winnow
 	install -D -m 0755 $(BUILD)/winnow $(DESTDIR)$(PREFIX)/bin/winnow
 	cd model/weights && find winnow -type f -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/winnow/weights/{} \;
 	find policies -maxdepth 1 -name '*.json' -exec install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/winnow/policies {} +
+	install -D -m 0644 deploy/winnow.conf $(DESTDIR)$(PREFIX)/share/winnow/winnow.conf
+	install -D -m 0644 deploy/systemd/winnow.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/winnow.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin/|$(abspath $(PREFIX))/bin/|' deploy/systemd/winnow.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/winnow.service
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
