@@ -85,8 +85,10 @@ name_version(struct wn_classifier *c, const char *dir, struct wn_err *err)
 
 /* The small files first: what is wrong with them is said at once. */
 static enum wn_status
-load(struct wn_classifier *c, const char *dir, struct wn_err *err)
+load(struct wn_classifier *c, const char *dir,
+    const struct wn_encoder_conf *conf, struct wn_err *err)
 {
+    static const struct wn_encoder_conf usual = { WN_ISAS - 1, WN_INT8 };
     const struct wn_safetensors *file;
     enum wn_status rc;
 
@@ -94,7 +96,8 @@ load(struct wn_classifier *c, const char *dir, struct wn_err *err)
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&c->tokenizer, dir, err);
     if (rc == WN_OK)
-        rc = wn_encoder_open(&c->encoder, dir, err);
+        rc = wn_encoder_open(
+            &c->encoder, dir, conf != NULL ? conf : &usual, err);
     if (rc == WN_OK)
         rc = check(c, err);
     if (rc != WN_OK)
@@ -110,15 +113,15 @@ load(struct wn_classifier *c, const char *dir, struct wn_err *err)
 }
 
 enum wn_status
-wn_classifier_open(
-    struct wn_classifier **ret, const char *dir, struct wn_err *err)
+wn_classifier_open(struct wn_classifier **ret, const char *dir,
+    const struct wn_encoder_conf *conf, struct wn_err *err)
 {
     struct wn_classifier *c = calloc(1, sizeof(*c));
     enum wn_status rc;
 
     if (c == NULL)
         return wn_fail(err, WN_STOP, "weights: out of memory");
-    rc = load(c, dir, err);
+    rc = load(c, dir, conf, err);
     if (rc != WN_OK) {
         wn_classifier_free(c);
         return strncmp(err->text, dir, strlen(dir)) == 0
@@ -144,6 +147,12 @@ const char *
 wn_classifier_version(const struct wn_classifier *c)
 {
     return c->version;
+}
+
+const char *
+wn_classifier_kernels(const struct wn_classifier *c)
+{
+    return wn_encoder_kernels(c->encoder);
 }
 
 double

@@ -18,20 +18,25 @@
 #define WN_LINKS_MAX 64
 
 struct wn_classifier;
+struct wn_encoder_conf;
 struct wn_scorer;
 
 /*
  * Opens a folder of weights that `winnow train` made (config.json,
- * model.safetensors, vocab.txt). WN_REJECT: what is wrong with which file.
+ * model.safetensors, vocab.txt). conf (model/encoder.h) says how the encoder
+ * runs; NULL: in int8 on what the CPU has. WN_REJECT: what is wrong with which
+ * file.
  * Owns: the caller frees *ret with wn_classifier_free(), after every scorer.
  */
-enum wn_status wn_classifier_open(
-    struct wn_classifier **ret, const char *dir, struct wn_err *err);
+enum wn_status wn_classifier_open(struct wn_classifier **ret, const char *dir,
+    const struct wn_encoder_conf *conf, struct wn_err *err);
 void wn_classifier_free(struct wn_classifier *c);
 
 /* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
  * of the folder that a score depends on. */
 const char *wn_classifier_version(const struct wn_classifier *c);
+/* What the encoder runs on: "avx512vnni int8". */
+const char *wn_classifier_kernels(const struct wn_classifier *c);
 /* The shipped threshold of a head, a calibrated probability in [0, 1]. */
 double wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h);
 

@@ -8,6 +8,7 @@
 #ifndef WN_CMD_CMD_H
 #define WN_CMD_CMD_H
 
+#include "classifier/classifier.h"
 #include "core/options.h"
 
 int wn_cmd_run(int argc, char **argv);
@@ -31,6 +32,10 @@ const char *wn_cmd_share(const char *rel, char *out, size_t out_bytes);
 /* model.dir and policy.file, or what is shipped. */
 const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
     __attribute__((warn_unused_result));
+/* Opens weights to run as model.precision and kernels.isa say; dir NULL: those
+ * of wn_cmd_weights_dir(). */
+enum wn_status wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
+    const struct wn_options *o, struct wn_err *err);
 const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n)
     __attribute__((warn_unused_result));
 

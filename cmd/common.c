@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "model/encoder.h"
 
 extern char **environ;
 
@@ -100,6 +101,26 @@ wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
 
     return given[0] != '\0' ? given
                             : wn_cmd_share("model/weights/winnow", out, n);
+}
+
+enum wn_status
+wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
+    const struct wn_options *o, struct wn_err *err)
+{
+    const char *isa = wn_opt_str(o, WN_OPT_KERNELS_ISA);
+    const char *precision = wn_opt_str(o, WN_OPT_MODEL_PRECISION);
+    struct wn_encoder_conf conf = { WN_ISAS - 1, WN_INT8 };
+    char path[PATH_MAX];
+
+    for (int i = 0; i < WN_ISAS; i++)
+        if (strcmp(isa, wn_isa_names[i]) == 0)
+            conf.isa = (enum wn_isa)i;
+    for (int i = 0; i < WN_PRECISIONS; i++)
+        if (strcmp(precision, wn_precision_names[i]) == 0)
+            conf.precision = (enum wn_precision)i;
+    if (dir == NULL)
+        dir = wn_cmd_weights_dir(o, path, sizeof(path));
+    return wn_classifier_open(ret, dir, &conf, err);
 }
 
 const char *

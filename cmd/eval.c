@@ -263,12 +263,9 @@ static int
 eval(struct eval *e, const struct wn_options *o, const char *weights,
     char **files, size_t n)
 {
-    char path[PATH_MAX];
     struct wn_err err = { "" };
 
-    if (weights == NULL)
-        weights = wn_cmd_weights_dir(o, path, sizeof(path));
-    if (wn_classifier_open(&e->classifier, weights, &err) != WN_OK)
+    if (wn_cmd_classifier(&e->classifier, weights, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "eval", "%s", err.text);
     for (size_t i = 0; i < n; i++)
         if (wn_data_read(&e->data, files[i], &err) != WN_OK)
@@ -287,7 +284,7 @@ int
 wn_cmd_eval(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.threads",
-        "score.windows_max", "model.", NULL };
+        "score.windows_max", "model.", "kernels.", NULL };
     static const char *const own[] = { "--json", "--parts",
         "--weights=", NULL };
     struct eval e = { .json = false };

@@ -170,8 +170,7 @@ load(struct worker *w)
     if (wn_policy_open(&w->policy,
             wn_cmd_policy_path(w->options, path, sizeof(path)), &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
-    if (wn_classifier_open(&w->classifier,
-            wn_cmd_weights_dir(w->options, path, sizeof(path)), &err) != WN_OK)
+    if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     return 0;
 }
@@ -183,6 +182,7 @@ tell_versions(struct worker *w)
 
     wn_health_info(w->health, "winnow", WINNOW_VERSION);
     wn_health_info(w->health, "model", wn_classifier_version(w->classifier));
+    wn_health_info(w->health, "kernels", wn_classifier_kernels(w->classifier));
     wn_health_info(w->health, "policy", wn_policy_version(w->policy));
     snprintf(n, sizeof(n), "%d", WN_TEXT_VERSION);
     wn_health_info(w->health, "text", n);
@@ -248,7 +248,8 @@ wn_cmd_run(int argc, char **argv)
     static const char *const own[] = { "--progress", "--no-progress",
         "--print-flow", NULL };
     static const char *const prefixes[] = { "ingest.", "score.", "model.",
-        "policy.", "database.", "store.", "output.", "http.", "log.", NULL };
+        "kernels.", "policy.", "database.", "store.", "output.", "http.",
+        "log.", NULL };
     struct worker w = { 0 };
     struct progress p;
     int rc;

@@ -351,8 +351,7 @@ load(struct wn_score *s, const struct wn_options *o)
     s->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     if (wn_policy_open(&s->policy, wn_cmd_policy_path(o, path, sizeof(path)),
             &err) != WN_OK ||
-        wn_classifier_open(&s->classifier,
-            wn_cmd_weights_dir(o, path, sizeof(path)), &err) != WN_OK)
+        wn_cmd_classifier(&s->classifier, NULL, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "score", "%s", err.text);
     return 0;
 }
@@ -360,8 +359,8 @@ load(struct wn_score *s, const struct wn_options *o)
 int
 wn_cmd_score(int argc, char **argv)
 {
-    static const char *const prefixes[] = { "score.", "model.", "policy.",
-        "ingest.post_bytes_max", NULL };
+    static const char *const prefixes[] = { "score.", "model.", "kernels.",
+        "policy.", "ingest.post_bytes_max", NULL };
     static const char *const own[] = { "--json", "--jsonl", NULL };
     struct wn_score s = { 0 };
     struct wn_options *o;

@@ -184,13 +184,13 @@ open_encoder(struct job *j, struct wn_err *err)
     char dir[PATH_MAX];
     enum wn_status rc;
 
-    rc = wn_encoder_open(&base, j->conf.base_dir, err);
+    rc = wn_encoder_open(&base, j->conf.base_dir, NULL, err);
     if (rc == WN_OK)
         rc = wn_train_write_base(&j->conf, base, err);
     wn_encoder_free(base);
     wn_train_work_dir(&j->conf, dir, sizeof(dir));
     if (rc == WN_OK)
-        rc = wn_encoder_open(&j->encoder, dir, err);
+        rc = wn_encoder_open(&j->encoder, dir, NULL, err);
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&j->tokenizer, dir, err);
     if (rc == WN_OK)

@@ -44,6 +44,8 @@
     O(SCORE_WINDOWS,     "score.windows_max",    INT,  "4", "1", "16", "windows", 0, "windows of a long text that the encoder reads")        \
     O(SCORE_BATCH,       "score.batch_posts",    INT,  "32", "1", "1024", "posts", 0, "most posts in one batch of the encoder")              \
     O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", 0, "folder of the weights; empty: those shipped with the binary")    \
+    O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what both are measured against") \
+    O(KERNELS_ISA,       "kernels.isa",          ENUM, "auto", "auto|ref|avx2|avxvnni|avx512vnni", "", "", 0, "most that the encoder may use of the CPU's instructions; auto: all it knows") \
     O(POLICY_FILE,       "policy.file",          STR,  "", "", "", "", 0, "the policy; empty: the one shipped with the binary")             \
     O(DATABASE_URL,      "database.url",         STR,  "", "", "", "", WN_OPT_SECRET, "libpq connection string or URI")                     \
     O(STORE_ROWS,        "store.batch_rows",     INT,  "2000", "1", "20000", "records", 0, "most records in one transaction")                \

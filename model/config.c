@@ -74,7 +74,7 @@ struct size_row {
 };
 static const struct size_row size_rows[] = {
 #define AT(member) offsetof(struct wn_encoder_shape, member)
-    { AT(layers), 1, 128, "num_hidden_layers", "n_layers" },
+    { AT(layers), 1, WN_LAYERS_MAX, "num_hidden_layers", "n_layers" },
     { AT(hidden), 1, 8192, "hidden_size", "dim" },
     { AT(heads), 1, 256, "num_attention_heads", "n_heads" },
     { AT(ffn), 1, 65536, "intermediate_size", "hidden_dim" },
@@ -233,6 +233,36 @@ read_pooling(struct wn_config *conf, const json_t *root, const char *dir,
 }
 
 static enum wn_status
+read_precision(struct wn_config *conf, const json_t *root, struct wn_err *err)
+{
+    const json_t *list =
+        json_object_get(json_object_get(root, "winnow"), "precision");
+
+    for (size_t i = 0; i < WN_LAYERS_MAX; i++)
+        conf->precision[i] = WN_INT8;
+    if (list == NULL)
+        return WN_OK;
+    if (!json_is_array(list) || json_array_size(list) != conf->shape.layers)
+        return wn_fail(err, WN_REJECT,
+            "config.json: winnow.precision is not a list of a word a layer");
+    for (size_t i = 0; i < conf->shape.layers; i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+        int p = 0;
+
+        while (p < WN_PRECISIONS &&
+               (word == NULL || strcmp(word, wn_precision_names[p]) != 0))
+            p++;
+        if (p == WN_PRECISIONS)
+            return wn_fail(err, WN_REJECT,
+                "config.json: winnow.precision[%zu] is not fp32, int8-fine or "
+                "int8",
+                i);
+        conf->precision[i] = (enum wn_precision)p;
+    }
+    return WN_OK;
+}
+
+static enum wn_status
 read_root(struct wn_config *conf, const json_t *root, const char *dir,
     struct wn_err *err)
 {
@@ -249,6 +279,8 @@ read_root(struct wn_config *conf, const json_t *root, const char *dir,
         rc = read_eps(conf, root, err);
     if (rc == WN_OK)
         rc = read_pooling(conf, root, dir, err);
+    if (rc == WN_OK)
+        rc = read_precision(conf, root, err);
     conf->shape.labels = json_object_size(json_object_get(root, "id2label"));
     return rc;
 }

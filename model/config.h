@@ -12,13 +12,17 @@
 
 #include "core/status.h"
 #include "model/encoder.h"
+#include "model/kernels/kernels.h"
 
-enum wn_activation { WN_GELU_ERF, WN_GELU_TANH, WN_RELU };
+#define WN_LAYERS_MAX 128
 
 struct wn_config {
     struct wn_encoder_shape shape; /* labels: of id2label, 0 where none */
     enum wn_activation activation;
     float norm_eps;
+    /* "winnow": {"precision": [...]}, a word a layer: the least that each asks
+     * for; WN_INT8 where nothing is said. */
+    enum wn_precision precision[WN_LAYERS_MAX];
     bool distil; /* DistilBERT: no token types, other names */
 };
 

@@ -1,10 +1,10 @@
 /*
- * The forward pass.
+ * The forward pass, and its layers in fp32 (those in int8: encoder_int8.c).
  *
  * Any number of threads share an encoder; each has its own workspace, sized
- * at birth, so a batch does not call malloc. The time goes into six matrix
- * products a layer, which OpenBLAS does with one thread: the service has one
- * scorer a core, and two levels of threads would only wait for each other.
+ * at birth, so a batch does not call malloc. The service has one scorer a
+ * core: one chunk of tokens goes through all layers on it, and two levels of
+ * threads would only wait for each other. So OpenBLAS has one thread too.
  */
 #include "model/encoder.h"
 
@@ -27,9 +27,37 @@ blas_setup(void)
     openblas_set_num_threads(1);
 }
 
-enum wn_status
-wn_encoder_open(struct wn_encoder **ret, const char *dir, struct wn_err *err)
+const char *const wn_precision_names[WN_PRECISIONS] = {
+    [WN_FP32] = "fp32",
+    [WN_INT8_FINE] = "int8-fine",
+    [WN_INT8] = "int8",
+};
+
+/* "avx2 int8", "fp32", "avx512vnni int8, 2 of 6 layers fp32" */
+static void
+say_what_runs(struct wn_encoder *e)
 {
+    size_t n[WN_PRECISIONS] = { 0 }, layers = e->conf.shape.layers;
+    size_t most = WN_FP32, len;
+
+    for (size_t i = 0; i < layers; i++)
+        n[e->layers[i].precision]++;
+    for (size_t p = 0; p < WN_PRECISIONS; p++)
+        if (n[p] > 0)
+            most = p;
+    len = (size_t)snprintf(e->runs_on, sizeof(e->runs_on), "%s%s%s",
+        most == WN_FP32 ? "" : wn_isa_names[e->kernels->isa],
+        most == WN_FP32 ? "" : " ", wn_precision_names[most]);
+    if (n[most] < layers)
+        snprintf(e->runs_on + len, sizeof(e->runs_on) - len,
+            ", %zu of %zu layers finer", layers - n[most], layers);
+}
+
+enum wn_status
+wn_encoder_open(struct wn_encoder **ret, const char *dir,
+    const struct wn_encoder_conf *conf, struct wn_err *err)
+{
+    static const struct wn_encoder_conf plain = { WN_ISA_REF, WN_FP32 };
     struct wn_encoder *e = calloc(1, sizeof(*e));
     char path[PATH_MAX];
     enum wn_status rc;
@@ -39,7 +67,10 @@ wn_encoder_open(struct wn_encoder **ret, const char *dir, struct wn_err *err)
         rc = wn_fail(err, WN_STOP, "encoder: out of memory");
         goto out;
     }
+    if (conf == NULL)
+        conf = &plain;
     e->ops = wn_ops_get();
+    e->kernels = wn_kernels_get(conf->isa);
     rc = wn_config_read(&e->conf, dir, err);
     if (rc != WN_OK)
         goto out;
@@ -51,10 +82,11 @@ wn_encoder_open(struct wn_encoder **ret, const char *dir, struct wn_err *err)
     rc = wn_safetensors_open(&e->file, path, err);
     if (rc != WN_OK)
         goto out;
-    rc = wn_encoder_load(e, err);
+    rc = wn_encoder_load(e, conf->precision, err);
     if (rc != WN_OK)
         goto out;
 
+    say_what_runs(e);
     *ret = e;
     e = NULL;
 out:
@@ -68,6 +100,12 @@ wn_encoder_free(struct wn_encoder *e)
     if (e == NULL)
         return;
     wn_safetensors_close(e->file);
+    for (size_t i = 0; e->layers != NULL && i < e->conf.shape.layers; i++) {
+        wn_q8_release(&e->layers[i].qkv.q);
+        wn_q8_release(&e->layers[i].attn_out.q);
+        wn_q8_release(&e->layers[i].ffn_in.q);
+        wn_q8_release(&e->layers[i].ffn_out.q);
+    }
     free(e->floats);
     free(e->layers);
     free(e->used);
@@ -80,35 +118,50 @@ wn_encoder_shape(const struct wn_encoder *e)
     return &e->conf.shape;
 }
 
+const char *
+wn_encoder_kernels(const struct wn_encoder *e)
+{
+    return e->runs_on;
+}
+
 const struct wn_safetensors *
 wn_encoder_file(const struct wn_encoder *e)
 {
     return e->file;
 }
 
-/* Hands out n floats of the block, a cache line apart; counts where the block
- * is not there yet. */
-static float *
-carve(float *block, size_t *at, size_t n)
+/* Hands out n bytes of the block, a cache line apart; counts where the block is
+ * not there yet. */
+static void *
+carve(char *block, size_t *at, size_t n)
 {
-    float *p = block == NULL ? NULL : block + *at;
+    char *p = block == NULL ? NULL : block + *at;
 
-    *at += (n + 15) & ~(size_t)15;
+    *at += (n + 63) & ~(size_t)63;
     return p;
 }
 
 static size_t
-carve_all(struct wn_workspace *w, const struct wn_encoder_shape *s)
+carve_all(struct wn_workspace *w, const struct wn_encoder *e)
 {
+    const struct wn_encoder_shape *s = &e->conf.shape;
     size_t t = w->tokens_max, at = 0;
     size_t longest = t < s->positions ? t : s->positions;
     size_t width = s->labels > s->ffn ? s->labels : s->ffn;
+    size_t square = longest * longest * sizeof(float);
+    size_t attend = e->kernels->attend_bytes(longest, s->hidden / s->heads);
 
-    w->x = carve(w->block, &at, t * s->hidden);
-    w->y = carve(w->block, &at, t * s->hidden);
-    w->qkv = carve(w->block, &at, t * 3 * s->hidden);
-    w->ffn = carve(w->block, &at, t * width);
-    w->scores = carve(w->block, &at, longest * longest);
+    w->x = carve(w->block, &at, t * s->hidden * sizeof(float));
+    w->y = carve(w->block, &at, t * s->hidden * sizeof(float));
+    w->qkv = carve(w->block, &at, t * 3 * s->hidden * sizeof(float));
+    w->ffn = carve(w->block, &at, t * width * sizeof(float));
+    w->scores = carve(w->block, &at, square > attend ? square : attend);
+    w->codes = carve(w->block, &at, t * s->hidden);
+    w->scales = carve(w->block, &at, t * sizeof(float));
+    w->pooled = carve(w->block, &at, t * s->hidden * sizeof(float));
+    w->offsets = carve(w->block, &at, (t + 1) * sizeof(size_t));
+    w->who = carve(w->block, &at, t * sizeof(size_t));
+    w->keep = carve(w->block, &at, t * sizeof(bool));
     return at;
 }
 
@@ -125,13 +178,13 @@ wn_workspace_new(struct wn_workspace **ret, const struct wn_encoder *e,
     if (w == NULL)
         return wn_fail(err, WN_STOP, "workspace: out of memory");
     w->tokens_max = tokens_max;
-    n = carve_all(w, &e->conf.shape);
-    w->block = aligned_alloc(64, n * sizeof(float));
+    n = carve_all(w, e);
+    w->block = aligned_alloc(64, n);
     if (w->block == NULL) {
         free(w);
         return wn_fail(err, WN_STOP, "workspace: out of memory");
     }
-    carve_all(w, &e->conf.shape);
+    carve_all(w, e);
     *ret = w;
     return WN_OK;
 }
@@ -245,17 +298,17 @@ activate(
     }
 }
 
-/* x (T, H) through one layer */
+/* x (T, H) through one layer in fp32 */
 static void
-run_layer(const struct wn_encoder *e, const struct wn_layer *l,
-    struct wn_workspace *w, const size_t *offsets, size_t n)
+run_fp32(const struct wn_encoder *e, const struct wn_layer *l,
+    struct wn_workspace *w)
 {
-    size_t t = offsets[n], h = e->conf.shape.hidden;
+    size_t t = w->offsets[w->n], h = e->conf.shape.hidden;
     float eps = e->conf.norm_eps;
 
     multiply(&l->qkv, w->x, w->qkv, t);
     e->ops->add_bias(w->qkv, l->qkv.b, t, 3 * h);
-    attend(e, w, offsets, n);
+    attend(e, w, w->offsets, w->n);
     /* qkv is done with: its first T * H floats take the projection. */
     multiply(&l->attn_out, w->y, w->qkv, t);
     e->ops->norm(w->x, w->qkv, l->attn_out.b, l->attn_norm.gamma,
@@ -265,18 +318,18 @@ run_layer(const struct wn_encoder *e, const struct wn_layer *l,
     multiply(&l->ffn_out, w->ffn, w->y, t);
     e->ops->norm(w->x, w->y, l->ffn_out.b, l->ffn_norm.gamma, l->ffn_norm.beta,
         eps, t, h);
+    w->coded = 0;
 }
 
-/* pooled (n, H) */
+/* pooled (n, H) of the batch as it is now */
 static void
-pool(const struct wn_encoder *e, const float *x, const size_t *offsets,
-    size_t n, float *pooled)
+pool(const struct wn_encoder *e, const struct wn_workspace *w, float *pooled)
 {
     size_t h = e->conf.shape.hidden;
 
-    for (size_t s = 0; s < n; s++, pooled += h) {
-        size_t len = offsets[s + 1] - offsets[s];
-        const float *row = x + offsets[s] * h;
+    for (size_t s = 0; s < w->n; s++, pooled += h) {
+        size_t len = w->offsets[s + 1] - w->offsets[s];
+        const float *row = w->x + (w->rows ? s : w->offsets[s]) * h;
 
         memcpy(pooled, row, h * sizeof(*pooled));
         if (e->conf.shape.pooling == WN_POOL_CLS)
@@ -287,6 +340,63 @@ pool(const struct wn_encoder *e, const float *x, const size_t *offsets,
             pooled[i] /= (float)len;
     }
 }
+
+/* --- sequences that leave early --- */
+
+static void
+move_rows(const struct wn_encoder *e, struct wn_workspace *w, size_t to,
+    size_t from, size_t n)
+{
+    size_t h = e->conf.shape.hidden;
+
+    memmove(w->x + to * h, w->x + from * h, n * h * sizeof(*w->x));
+    memmove(w->codes + to * h, w->codes + from * h, n * h);
+    memmove(w->scales + to, w->scales + from, n * sizeof(*w->scales));
+}
+
+/* What keep[] says stays, back to back. */
+static void
+compact(const struct wn_encoder *e, struct wn_workspace *w)
+{
+    size_t n = 0, t = 0;
+
+    for (size_t s = 0; s < w->n; s++) {
+        size_t first = w->offsets[s], len = w->offsets[s + 1] - first;
+
+        if (!w->keep[s])
+            continue;
+        if (t != first)
+            move_rows(e, w, t, first, len);
+        w->who[n] = w->who[s];
+        w->offsets[n++] = t;
+        t += len;
+    }
+    w->n = n;
+    w->offsets[n] = t;
+}
+
+static void
+ask_exits(const struct wn_encoder *e, struct wn_workspace *w, size_t layer,
+    const struct wn_exits *exits, float *pooled)
+{
+    size_t h = e->conf.shape.hidden;
+    bool all = true;
+
+    pool(e, w, w->pooled);
+    for (size_t s = 0; s < w->n; s++)
+        w->keep[s] = true;
+    exits->ask(exits->arg, layer, w->pooled, w->who, w->n, w->keep);
+    for (size_t s = 0; s < w->n; s++) {
+        if (w->keep[s])
+            continue;
+        memcpy(pooled + w->who[s] * h, w->pooled + s * h, h * sizeof(*pooled));
+        all = false;
+    }
+    if (!all)
+        compact(e, w);
+}
+
+/* --- a batch --- */
 
 /* The caller's own mistakes: batches are made by us, never read. */
 static void
@@ -301,6 +411,35 @@ check_batch(const struct wn_encoder *e, const struct wn_workspace *w,
     }
 }
 
+static void
+begin(const struct wn_encoder *e, struct wn_workspace *w, const int32_t *ids,
+    const size_t *offsets, size_t n)
+{
+    check_batch(e, w, offsets, n);
+    memcpy(w->offsets, offsets, (n + 1) * sizeof(*offsets));
+    for (size_t s = 0; s < n; s++)
+        w->who[s] = s;
+    w->n = n;
+    w->coded = 0;
+    w->rows = false;
+    embed(e, ids, offsets, n, w->x);
+}
+
+/* last_all: every row of the last layer is asked for. */
+static void
+run_layer(
+    const struct wn_encoder *e, struct wn_workspace *w, size_t i, bool last_all)
+{
+    const struct wn_layer *l = &e->layers[i];
+    bool first_rows = i + 1 == e->conf.shape.layers && !last_all &&
+                      e->conf.shape.pooling == WN_POOL_CLS;
+
+    if (l->precision == WN_FP32)
+        run_fp32(e, l, w);
+    else
+        wn_encoder_run_int8(e, l, w, first_rows);
+}
+
 void
 wn_encoder_run(const struct wn_encoder *e, struct wn_workspace *w,
     const int32_t *ids, const size_t *offsets, size_t n, float *pooled,
@@ -308,14 +447,33 @@ wn_encoder_run(const struct wn_encoder *e, struct wn_workspace *w,
 {
     if (n == 0)
         return;
-    check_batch(e, w, offsets, n);
-    embed(e, ids, offsets, n, w->x);
+    begin(e, w, ids, offsets, n);
     for (size_t i = 0; i < e->conf.shape.layers; i++)
-        run_layer(e, &e->layers[i], w, offsets, n);
-    pool(e, w->x, offsets, n, pooled);
+        run_layer(e, w, i, hidden_out != NULL);
+    pool(e, w, pooled);
     if (hidden_out != NULL)
         memcpy(hidden_out, w->x,
             offsets[n] * e->conf.shape.hidden * sizeof(*hidden_out));
+}
+
+void
+wn_encoder_run_exits(const struct wn_encoder *e, struct wn_workspace *w,
+    const int32_t *ids, const size_t *offsets, size_t n,
+    const struct wn_exits *exits, float *pooled)
+{
+    size_t h = e->conf.shape.hidden, layers = e->conf.shape.layers;
+
+    if (n == 0)
+        return;
+    begin(e, w, ids, offsets, n);
+    for (size_t i = 0; i < layers && w->n > 0; i++) {
+        run_layer(e, w, i, false);
+        if (i + 1 < layers && i < 64 && (exits->after >> i & 1) != 0)
+            ask_exits(e, w, i, exits, pooled);
+    }
+    pool(e, w, w->pooled);
+    for (size_t s = 0; s < w->n; s++)
+        memcpy(pooled + w->who[s] * h, w->pooled + s * h, h * sizeof(*pooled));
 }
 
 /* y (n, H) = tanh of BERT's pooler or ReLU of DistilBERT's pre_classifier */

@@ -1,10 +1,11 @@
 /*
- * A transformer encoder of the BERT shape, in fp32 on OpenBLAS.
+ * A transformer encoder of the BERT shape: in int8 by our own kernels, or in
+ * fp32 on OpenBLAS, which is what int8 is measured against.
  *
  * Loads any Hugging Face folder of BERT, MiniLM or DistilBERT (config.json +
- * model.safetensors, fp32/fp16/bf16, or our own int8 with fp32 scales, which
- * is dequantised at load): sentence-embedding and sequence-classification.
- * Weights are read-only and shared; each thread has its own workspace.
+ * model.safetensors, fp32/fp16/bf16, or our own int8 with fp32 scales):
+ * sentence-embedding and sequence-classification. Weights are read-only and
+ * shared; each thread has its own workspace.
  *
  * Rows are packed back to back without padding: a batch is n sequences in one
  * array of tokens, offsets[i] .. offsets[i + 1] being sequence i; attention is
@@ -13,13 +14,28 @@
 #ifndef WN_MODEL_ENCODER_H
 #define WN_MODEL_ENCODER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/status.h"
+#include "model/kernels/kernels.h"
 #include "model/safetensors.h"
 
 enum wn_pooling { WN_POOL_MEAN, WN_POOL_CLS };
+
+/* Of a layer's products. Both int8 are the same where the CPU has VNNI; on
+ * AVX2 alone the fine one has codes of 8 bits for 7, at five sixths of the
+ * speed. A shape that the kernels do not fit runs in fp32. */
+enum wn_precision { WN_FP32, WN_INT8_FINE, WN_INT8, WN_PRECISIONS };
+extern const char *const wn_precision_names[WN_PRECISIONS];
+
+struct wn_encoder_conf {
+    enum wn_isa isa; /* at most */
+    /* Of layers that the folder's "winnow": {"precision": [...]} does not
+     * ask more for; WN_FP32: of all. */
+    enum wn_precision precision;
+};
 
 struct wn_encoder_shape {
     size_t layers, hidden, heads, ffn, positions, types, vocab;
@@ -30,11 +46,14 @@ struct wn_encoder_shape {
 struct wn_encoder;
 struct wn_workspace;
 
-/* WN_REJECT: which file and member is wrong. Checks every shape. */
-enum wn_status wn_encoder_open(
-    struct wn_encoder **ret, const char *dir, struct wn_err *err);
+/* WN_REJECT: which file and member is wrong. Checks every shape. conf NULL: all
+ * in fp32. */
+enum wn_status wn_encoder_open(struct wn_encoder **ret, const char *dir,
+    const struct wn_encoder_conf *conf, struct wn_err *err);
 void wn_encoder_free(struct wn_encoder *e);
 const struct wn_encoder_shape *wn_encoder_shape(const struct wn_encoder *e);
+/* What it runs on: "avx512vnni int8", "fp32", ... At most 64 bytes. */
+const char *wn_encoder_kernels(const struct wn_encoder *e);
 /* The weight file, for tensors beside the encoder's (heads, n-grams). */
 const struct wn_safetensors *wn_encoder_file(const struct wn_encoder *e);
 
@@ -53,6 +72,23 @@ void wn_workspace_free(struct wn_workspace *w);
 void wn_encoder_run(const struct wn_encoder *e, struct wn_workspace *w,
     const int32_t *ids, const size_t *offsets, size_t n, float *pooled,
     float *hidden_out);
+
+/*
+ * The same for sequences that may be settled before the last layer. After each
+ * layer l (from 0) with bit l of `after`, ask() gets the pooled rows (n, H) of
+ * the sequences that are still in, who[i] being their number in the batch, and
+ * clears keep[i] of those that are settled: what it saw is then their result,
+ * and the layers that follow do not compute them.
+ */
+struct wn_exits {
+    uint64_t after;
+    void (*ask)(void *arg, size_t layer, const float *pooled, const size_t *who,
+        size_t n, bool *keep);
+    void *arg;
+};
+void wn_encoder_run_exits(const struct wn_encoder *e, struct wn_workspace *w,
+    const int32_t *ids, const size_t *offsets, size_t n,
+    const struct wn_exits *exits, float *pooled);
 
 /* Logits (n, labels) of the folder's own classification head from hidden
  * (T, H); labels > 0. */

@@ -6,6 +6,7 @@
  * into one block whose size is computed first. Tensors that are not asked for
  * (position_ids, heads of other tasks) are left alone.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +96,15 @@ load(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
     return WN_OK;
 }
 
+/* scratch: where an int8 layer's weights are until they are packed; NULL: they
+ * stay as floats. */
 static void
-alloc_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in)
+alloc_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in,
+    float *scratch)
 {
     l->out = out;
     l->in = in;
-    l->w = take(e, out * in);
+    l->w = scratch != NULL ? scratch : take(e, out * in);
     l->b = take(e, out);
 }
 
@@ -124,7 +128,7 @@ static enum wn_status
 load_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in,
     const char *base, struct wn_err *err)
 {
-    alloc_linear(e, l, out, in);
+    alloc_linear(e, l, out, in, NULL);
     return load_rows(e, l, 0, out, base, err);
 }
 
@@ -184,44 +188,126 @@ part_name(const struct wn_encoder *e, size_t layer, enum part part,
     return out;
 }
 
-static enum wn_status
-load_qkv(struct wn_encoder *e, struct wn_linear *qkv, size_t layer,
-    struct wn_err *err)
-{
-    static const enum part order[] = { QUERY, KEY, VALUE };
-    size_t h = e->conf.shape.hidden;
-    char name[NAME_MAX_LEN];
-    enum wn_status rc = WN_OK;
+/* --- a layer --- */
 
-    alloc_linear(e, qkv, 3 * h, h);
-    for (size_t i = 0; i < 3 && rc == WN_OK; i++)
-        rc = load_rows(
-            e, qkv, i * h, h, part_name(e, layer, order[i], name), err);
-    return rc;
+/* What loading a layer needs: its matrices pass through scratch one by one
+ * where they are packed. */
+struct loading {
+    struct wn_encoder *e;
+    struct wn_layer *l;
+    size_t i;
+    float *scratch; /* NULL: the layer stays in fp32 */
+};
+
+static enum wn_status
+pack(const struct loading *in, struct wn_linear *l, bool after_activation,
+    const char *name, struct wn_err *err)
+{
+    enum wn_status rc;
+
+    if (in->scratch == NULL)
+        return WN_OK;
+    rc = wn_encoder_pack(in->e, l, in->l->precision, after_activation, err);
+    l->w = NULL;
+    return rc == WN_OK ? WN_OK : wn_fail_in(err, rc, "%s", name);
+}
+
+/* softmax by powers of two, of scores that the queries have scaled already */
+static void
+scale_queries(const struct wn_encoder *e, struct wn_linear *qkv)
+{
+    size_t h = e->conf.shape.hidden;
+    float by =
+        1.44269504088896340736f / sqrtf((float)(h / e->conf.shape.heads));
+
+    for (size_t i = 0; i < h * h; i++)
+        qkv->w[i] *= by;
+    for (size_t i = 0; i < h; i++)
+        qkv->b[i] *= by;
 }
 
 static enum wn_status
-load_layer(struct wn_encoder *e, size_t i, struct wn_err *err)
+load_qkv(const struct loading *in, struct wn_err *err)
+{
+    static const enum part order[] = { QUERY, KEY, VALUE };
+    struct wn_linear *qkv = &in->l->qkv;
+    size_t h = in->e->conf.shape.hidden;
+    char name[NAME_MAX_LEN];
+    enum wn_status rc = WN_OK;
+
+    alloc_linear(in->e, qkv, 3 * h, h, in->scratch);
+    for (size_t i = 0; i < 3 && rc == WN_OK; i++)
+        rc = load_rows(
+            in->e, qkv, i * h, h, part_name(in->e, in->i, order[i], name), err);
+    if (rc == WN_OK && in->scratch != NULL)
+        scale_queries(in->e, qkv);
+    return rc == WN_OK ? pack(in, qkv, false, name, err) : rc;
+}
+
+static enum wn_status
+load_part(const struct loading *in, struct wn_linear *l, size_t out,
+    size_t cols, enum part part, struct wn_err *err)
+{
+    char name[NAME_MAX_LEN];
+    enum wn_status rc;
+
+    alloc_linear(in->e, l, out, cols, in->scratch);
+    part_name(in->e, in->i, part, name);
+    rc = load_rows(in->e, l, 0, out, name, err);
+    return rc == WN_OK ? pack(in, l, part == FFN_OUT, name, err) : rc;
+}
+
+static enum wn_status
+load_layer(struct wn_encoder *e, size_t i, float *scratch, struct wn_err *err)
 {
     struct wn_layer *l = &e->layers[i];
+    struct loading in = { e, l, i, l->precision == WN_FP32 ? NULL : scratch };
     size_t h = e->conf.shape.hidden, f = e->conf.shape.ffn;
     char name[NAME_MAX_LEN];
     enum wn_status rc;
 
-    rc = load_qkv(e, &l->qkv, i, err);
+    rc = load_qkv(&in, err);
     if (rc == WN_OK)
-        rc = load_linear(
-            e, &l->attn_out, h, h, part_name(e, i, ATTN_OUT, name), err);
+        rc = load_part(&in, &l->attn_out, h, h, ATTN_OUT, err);
     if (rc == WN_OK)
         rc = load_norm(e, &l->attn_norm, part_name(e, i, ATTN_NORM, name), err);
     if (rc == WN_OK)
-        rc = load_linear(
-            e, &l->ffn_in, f, h, part_name(e, i, FFN_IN, name), err);
+        rc = load_part(&in, &l->ffn_in, f, h, FFN_IN, err);
     if (rc == WN_OK)
-        rc = load_linear(
-            e, &l->ffn_out, h, f, part_name(e, i, FFN_OUT, name), err);
+        rc = load_part(&in, &l->ffn_out, h, f, FFN_OUT, err);
     if (rc == WN_OK)
         rc = load_norm(e, &l->ffn_norm, part_name(e, i, FFN_NORM, name), err);
+    return rc;
+}
+
+/* What the folder asks for, at least what the caller does; fp32 where the
+ * kernels do not fit the shape. */
+static void
+choose_precisions(struct wn_encoder *e, enum wn_precision asked)
+{
+    const struct wn_encoder_shape *s = &e->conf.shape;
+    bool fit = wn_kernels_fit(s->hidden, s->heads, s->ffn);
+
+    for (size_t i = 0; i < s->layers; i++) {
+        enum wn_precision own = e->conf.precision[i];
+
+        e->layers[i].precision = !fit ? WN_FP32 : own < asked ? own : asked;
+    }
+}
+
+static enum wn_status
+load_layers(struct wn_encoder *e, struct wn_err *err)
+{
+    size_t h = e->conf.shape.hidden, f = e->conf.shape.ffn;
+    size_t most = f > 3 * h ? f * h : 3 * h * h;
+    float *scratch = malloc(most * sizeof(*scratch));
+    enum wn_status rc = WN_OK;
+
+    if (scratch == NULL)
+        return wn_fail(err, WN_STOP, "encoder: out of memory");
+    for (size_t i = 0; i < e->conf.shape.layers && rc == WN_OK; i++)
+        rc = load_layer(e, i, scratch, err);
+    free(scratch);
     return rc;
 }
 
@@ -316,20 +402,25 @@ load_head(struct wn_encoder *e, struct wn_err *err)
 /* An upper bound: all the sizes below plus 16 floats of rounding each. The
  * limits of config.c keep the products far below 2^64. */
 static size_t
-count_floats(const struct wn_encoder_shape *s)
+count_floats(const struct wn_encoder *e)
 {
-    size_t h = s->hidden, f = s->ffn;
-    size_t layer = 4 * h * h + 2 * h * f + 9 * h + f + 12 * 16;
-    size_t head = h * h + h + s->labels * (h + 1) + 4 * 16;
+    const struct wn_encoder_shape *s = &e->conf.shape;
+    size_t h = s->hidden, f = s->ffn, n = (s->positions + s->types + 2) * h;
 
-    return s->layers * layer + (s->positions + s->types + 2) * h + 4 * 16 +
-           head;
+    n += h * h + h + s->labels * (h + 1) + 8 * 16;
+    for (size_t i = 0; i < s->layers; i++) {
+        n += 9 * h + f + 12 * 16;
+        if (e->layers[i].precision == WN_FP32)
+            n += 4 * h * h + 2 * h * f;
+    }
+    return n;
 }
 
 /* A config.json that promises more than the file holds must not make us
  * allocate for it: an element is at least one byte of the file. */
 static enum wn_status
-alloc_floats(struct wn_encoder *e, struct wn_err *err)
+alloc_floats(
+    struct wn_encoder *e, enum wn_precision precision, struct wn_err *err)
 {
     const struct wn_encoder_shape *s = &e->conf.shape;
     size_t held = 0, layers, bytes;
@@ -341,18 +432,22 @@ alloc_floats(struct wn_encoder *e, struct wn_err *err)
         return wn_fail(err, WN_REJECT,
             "%s: holds fewer numbers than config.json says",
             wn_safetensors_name(e->file));
-    e->floats_max = count_floats(s);
-    bytes = (e->floats_max * sizeof(float) + 63) & ~(size_t)63;
-    e->floats = aligned_alloc(64, bytes);
     e->layers = calloc(s->layers, sizeof(*e->layers));
     e->used = calloc(wn_safetensors_n(e->file), sizeof(*e->used));
-    if (e->floats == NULL || e->layers == NULL || e->used == NULL)
+    if (e->layers == NULL || e->used == NULL)
+        return wn_fail(err, WN_STOP, "encoder: out of memory");
+    choose_precisions(e, precision);
+    e->floats_max = count_floats(e);
+    bytes = (e->floats_max * sizeof(float) + 63) & ~(size_t)63;
+    e->floats = aligned_alloc(64, bytes);
+    if (e->floats == NULL)
         return wn_fail(err, WN_STOP, "encoder: out of memory");
     return WN_OK;
 }
 
 enum wn_status
-wn_encoder_load(struct wn_encoder *e, struct wn_err *err)
+wn_encoder_load(
+    struct wn_encoder *e, enum wn_precision precision, struct wn_err *err)
 {
     enum wn_status rc;
 
@@ -360,11 +455,11 @@ wn_encoder_load(struct wn_encoder *e, struct wn_err *err)
     if (rc == WN_OK)
         rc = count_labels(e, err);
     if (rc == WN_OK)
-        rc = alloc_floats(e, err);
+        rc = alloc_floats(e, precision, err);
     if (rc == WN_OK)
         rc = load_embeddings(e, err);
-    for (size_t i = 0; i < e->conf.shape.layers && rc == WN_OK; i++)
-        rc = load_layer(e, i, err);
+    if (rc == WN_OK)
+        rc = load_layers(e, err);
     if (rc == WN_OK)
         rc = load_head(e, err);
     return rc;

@@ -58,7 +58,7 @@ struct wn_q8 {
 /* The lowest value of GELU is -0.16997; of ReLU 0. */
 #define WN_GELU_LOW (-0.171f)
 
-enum wn_act { WN_ACT_GELU_ERF, WN_ACT_GELU_TANH, WN_ACT_RELU };
+enum wn_activation { WN_GELU_ERF, WN_GELU_TANH, WN_RELU };
 
 struct wn_kernels {
     enum wn_isa isa;
@@ -80,7 +80,7 @@ struct wn_kernels {
     void (*add)(const struct wn_q8 *w, const uint8_t *codes,
         const float *scales, size_t t, float *x);
     /* out (T, out) = act(y) in half precision, at most 65504. GELU to 2e-4. */
-    void (*activate)(const struct wn_q8 *w, enum wn_act act,
+    void (*activate)(const struct wn_q8 *w, enum wn_activation act,
         const uint8_t *codes, const float *scales, size_t t, uint16_t *out);
 
     /* x (T, n) = LayerNorm(x) * gamma + beta, then its codes. */

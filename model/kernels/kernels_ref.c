@@ -100,22 +100,22 @@ float_of(uint16_t half)
 }
 
 static float
-act_of(enum wn_act act, float x)
+act_of(enum wn_activation act, float x)
 {
     switch (act) {
-    case WN_ACT_GELU_ERF:
+    case WN_GELU_ERF:
         return 0.5f * x * (1.0f + erff(x * 0.70710678f));
-    case WN_ACT_GELU_TANH:
+    case WN_GELU_TANH:
         return 0.5f * x *
                (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
-    case WN_ACT_RELU:
+    case WN_RELU:
         return x > 0 ? x : 0;
     }
     return 0;
 }
 
 static void
-activate(const struct wn_q8 *w, enum wn_act act, const uint8_t *codes,
+activate(const struct wn_q8 *w, enum wn_activation act, const uint8_t *codes,
     const float *scales, size_t t, uint16_t *out)
 {
     for (size_t r = 0; r < t; r++)

@@ -36,7 +36,7 @@ open_model(struct model *m, const char *dir)
 {
     struct wn_err err;
 
-    assert_wn_ok(wn_encoder_open(&m->e, dir, &err), &err);
+    assert_wn_ok(wn_encoder_open(&m->e, dir, NULL, &err), &err);
     assert_wn_ok(wn_tokenizer_open(&m->t, dir, &err), &err);
     assert_wn_ok(wn_workspace_new(&m->w, m->e, TOKENS_MAX, &err), &err);
     m->shape = wn_encoder_shape(m->e);

@@ -93,7 +93,7 @@ write_tensors(const char *dir)
     uint64_t seed = 7;
     size_t hidden;
 
-    must(wn_encoder_open(&e, GOLDEN, &err) == WN_OK, err.text);
+    must(wn_encoder_open(&e, GOLDEN, NULL, &err) == WN_OK, err.text);
     hidden = wn_encoder_shape(e)->hidden;
     must(hidden <= 1024, "the encoder is too wide");
     for (size_t i = 0; i < sizeof(ngrams); i++)

@@ -37,7 +37,7 @@ setup(void **state)
     joint.head[WN_SCAM].threshold = 1;
     joint.head[WN_AI_TEXT].threshold = 0;
     wn_weights_make(dir, &joint);
-    if (wn_classifier_open(&classifier, dir, &err) != WN_OK ||
+    if (wn_classifier_open(&classifier, dir, NULL, &err) != WN_OK ||
         wn_scorer_new(&scorer, classifier, WINDOWS, &err) != WN_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -184,7 +184,7 @@ open_by_hand(struct by_hand *b)
     const struct wn_encoder_shape *shape;
     const struct wn_safetensors *file;
 
-    assert_wn_ok(wn_encoder_open(&b->encoder, dir, &err), &err);
+    assert_wn_ok(wn_encoder_open(&b->encoder, dir, NULL, &err), &err);
     assert_wn_ok(wn_tokenizer_open(&b->tokenizer, dir, &err), &err);
     assert_wn_ok(wn_workspace_new(&b->work, b->encoder, 128, &err), &err);
     shape = wn_encoder_shape(b->encoder);

@@ -67,7 +67,7 @@ assert_refused(const char *says)
     struct wn_classifier *c = NULL;
 
     memset(&err, 0, sizeof(err));
-    assert_int_equal(wn_classifier_open(&c, dir, &err), WN_REJECT);
+    assert_int_equal(wn_classifier_open(&c, dir, NULL, &err), WN_REJECT);
     assert_null(c);
     if (strstr(err.text, says) == NULL || strstr(err.text, dir) == NULL)
         fail_msg("\"%s\" does not say \"%s\" of %s", err.text, says, dir);
@@ -79,7 +79,7 @@ weights_say_their_thresholds(void **state)
     struct wn_classifier *c = NULL;
 
     (void)state;
-    assert_wn_ok(wn_classifier_open(&c, dir, &err), &err);
+    assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     assert_true(wn_classifier_threshold(c, WN_SPAM) == 0.5);
     assert_true(wn_classifier_threshold(c, WN_BAIT) == 0.875);
     wn_classifier_free(c);
@@ -91,7 +91,7 @@ version_of(char out[64])
 {
     struct wn_classifier *c = NULL;
 
-    assert_wn_ok(wn_classifier_open(&c, dir, &err), &err);
+    assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     snprintf(out, 64, "%s", wn_classifier_version(c));
     wn_classifier_free(c);
 }
@@ -338,7 +338,7 @@ weights_are_good_in_the_end(void **state)
     struct wn_classifier *c = NULL;
 
     (void)state;
-    assert_wn_ok(wn_classifier_open(&c, dir, &err), &err);
+    assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     wn_classifier_free(c);
 }
 

@@ -62,7 +62,7 @@ score_rows(void)
     struct wn_scorer *s = NULL;
     struct wn_err err;
 
-    assert_wn_ok(wn_classifier_open(&c, weights, &err), &err);
+    assert_wn_ok(wn_classifier_open(&c, weights, NULL, &err), &err);
     assert_wn_ok(wn_scorer_new(&s, c, 4, &err), &err);
     for (size_t i = 0; i < ROWS; i++) {
         struct wn_item *item = wn_item_new(1u << 20);

@@ -133,7 +133,7 @@ what_is_gone_is_swept_with_its_items(void **state)
     put(a, 0);
     put(b, 0);
     a->gone = true;
-    wn_parts_sweep(&svc);
+    wn_parts_sweep(&svc, NULL);
     assert_int_equal(atomic_load(&svc.items), 1);
     assert_null(svc.parts[1]);
     assert_ptr_equal(svc.parts[2], b);
@@ -149,13 +149,13 @@ the_relay_sees_a_partition_before_it_is_swept(void **state)
     atomic_store(&svc.relay_on, true);
     p = part(1, 1);
     p->gone = true;
-    wn_parts_sweep(&svc);
+    wn_parts_sweep(&svc, NULL);
     assert_ptr_equal(svc.parts[1], p);
     p->relay_saw = p->relaying = true;
-    wn_parts_sweep(&svc);
+    wn_parts_sweep(&svc, NULL);
     assert_ptr_equal(svc.parts[1], p);
     p->relaying = false;
-    wn_parts_sweep(&svc);
+    wn_parts_sweep(&svc, NULL);
     assert_null(svc.parts[1]);
     end();
 }

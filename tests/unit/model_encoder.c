@@ -26,7 +26,7 @@ open_dir(const char *dir)
     struct wn_encoder *e;
     struct wn_err err;
 
-    assert_wn_ok(wn_encoder_open(&e, dir, &err), &err);
+    assert_wn_ok(wn_encoder_open(&e, dir, NULL, &err), &err);
     assert_true(wn_encoder_shape(e)->hidden <= HIDDEN_MAX);
     return e;
 }
@@ -335,7 +335,7 @@ assert_rejects(const char *dir, const char *why)
     struct wn_encoder *e = NULL;
     struct wn_err err;
 
-    assert_int_equal(wn_encoder_open(&e, dir, &err), WN_REJECT);
+    assert_int_equal(wn_encoder_open(&e, dir, NULL, &err), WN_REJECT);
     if (strstr(err.text, why) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, why);
     assert_null(e);

@@ -385,15 +385,15 @@ check_outputs(const struct wn_kernels *k)
                     fabs(state_at(k, stored, r * 128 + c - 64) - y) <
                     (k->state_bytes == 4 ? bound : fabs(y) / 256 + 1e-5));
         }
-    for (int act = WN_ACT_GELU_ERF; act <= WN_ACT_RELU; act++) {
-        k->activate(&q, (enum wn_act)act, codes, scales, t, half);
+    for (int act = WN_GELU_ERF; act <= WN_RELU; act++) {
+        k->activate(&q, (enum wn_activation)act, codes, scales, t, half);
         for (size_t r = 0; r < t; r++)
             for (size_t c = 0; c < out; c++) {
                 double y = (double)sum_of(&q, c, codes + r * in) * scales[r] *
                                q.scale[c] +
                            b[c];
-                double want = act == WN_ACT_RELU ? (y > 0 ? y : 0)
-                              : act == WN_ACT_GELU_ERF
+                double want = act == WN_RELU ? (y > 0 ? y : 0)
+                              : act == WN_GELU_ERF
                                   ? gelu(y)
                                   : 0.5 * y *
                                         (1 + tanh(0.79788456 *
@@ -402,9 +402,9 @@ check_outputs(const struct wn_kernels *k)
 
                 assert_true(off < 2e-4 + fabs(want) / 1024);
                 off -= fabs(want) / 2048;
-                if (act == WN_ACT_GELU_ERF)
+                if (act == WN_GELU_ERF)
                     worst_gelu = fmax(worst_gelu, off);
-                else if (act == WN_ACT_GELU_TANH)
+                else if (act == WN_GELU_TANH)
                     worst_tanh = fmax(worst_tanh, off);
             }
     }
@@ -440,7 +440,7 @@ check_gelu_range(const struct wn_kernels *k)
             b[c] = x + (float)c / 6400;
         q = pack(k, 1, w, b, out, in, false, 0);
         memset(codes, 0, in);
-        k->activate(&q, WN_ACT_GELU_ERF, codes, &scale, 1, half);
+        k->activate(&q, WN_GELU_ERF, codes, &scale, 1, half);
         for (size_t c = 0; c < out; c++)
             worst = fmax(worst, fabs(half_to_float(half[c]) - gelu(b[c])) -
                                     fabs(gelu(b[c])) / 2048);
@@ -450,7 +450,7 @@ check_gelu_range(const struct wn_kernels *k)
     for (size_t c = 0; c < out; c++)
         b[c] = 1e6f; /* beyond half precision: its largest, never infinity */
     q = pack(k, 1, w, b, out, in, false, 0);
-    k->activate(&q, WN_ACT_GELU_ERF, codes, &(float){ 0 }, 1, half);
+    k->activate(&q, WN_GELU_ERF, codes, &(float){ 0 }, 1, half);
     assert_int_equal(half[0], 0x7bff);
     wn_q8_release(&q);
     free(w), free(b), free(codes);
