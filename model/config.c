@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JSON_BYTES_MAX (64 << 20) /* tokenizer.json of large vocabularies */
 
@@ -15,8 +16,11 @@ static enum wn_status
 read_stream(json_t **ret, FILE *f, const char *file, struct wn_err *err)
 {
     json_error_t why;
+    struct stat sb;
     long size;
 
+    if (fstat(fileno(f), &sb) == 0 && S_ISDIR(sb.st_mode))
+        return wn_fail(err, WN_REJECT, "%s: is a directory", file);
     if (fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
         return wn_fail(err, WN_REJECT, "%s: not a regular file", file);
     if (size > JSON_BYTES_MAX)

@@ -307,6 +307,7 @@ a_file_may_be_missing_only_where_it_is_optional(void **state)
     /* a folder is no file, even where none is needed */
     assert_int_equal(
         wn_config_load_json(&root, "/", "tmp", true, &err), WN_REJECT);
+    assert_string_equal(err.text, "tmp: is a directory");
     assert_null(root);
 }
 

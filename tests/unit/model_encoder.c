@@ -477,6 +477,35 @@ folders_without_their_files_are_rejected(void **state)
     assert_rejects(dir, "model.safetensors: No such file");
 }
 
+static void
+write_empty(const char *dir, const char *name)
+{
+    char path[4300];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void
+other_files_of_weights_are_named_with_the_way_from_there(void **state)
+{
+    char dir[4200];
+
+    (void)state;
+    make_dir(dir);
+    copy_config(BERT, dir, NULL, NULL);
+    write_empty(dir, "pytorch_model.bin");
+    assert_rejects(dir, "pytorch_model.bin is: pickle files can run code");
+    assert_rejects(dir, "safe_serialization=True");
+    write_empty(dir, "model.safetensors.index.json");
+    assert_rejects(dir, "model.safetensors.index.json is: shards are not");
+    write_empty(dir, "model.safetensors");
+    assert_rejects(dir, "model.safetensors: empty");
+}
+
 /* The folder's tensors under other names must give the same numbers. */
 static void
 check_names(const char *cut, const char *scale, const char *shift)
@@ -848,6 +877,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(each_tensor_of_the_network_is_needed),
     cmocka_unit_test(tensors_of_another_shape_or_type_are_rejected),
     cmocka_unit_test(folders_without_their_files_are_rejected),
+    cmocka_unit_test(other_files_of_weights_are_named_with_the_way_from_there),
     cmocka_unit_test(old_and_bare_names_are_known),
     cmocka_unit_test(without_a_classifier_there_are_no_labels),
     cmocka_unit_test(weights_that_are_not_numbers_give_none),
