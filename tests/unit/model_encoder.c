@@ -352,6 +352,8 @@ config_and_weights_must_agree(void **state)
     } rows[] = {
         { "\"hidden_size\": 32", "\"hidden_size\": 64", "fewer numbers" },
         { "\"hidden_size\": 32", "\"hidden_size\": 16", "shape is not" },
+        { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",
+            "config.json says 1 layers" },
         { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
             "fewer numbers" },
         { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 128",
