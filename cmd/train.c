@@ -243,8 +243,8 @@ train(struct job *j, struct wn_err *err)
     if (rc == WN_OK)
         rc = measure(j, err);
     if (rc == WN_OK)
-        rc = wn_train_write(
-            &j->conf, j->encoder, &j->model, sets, j->sets_n, &j->report, err);
+        rc = wn_train_write(&j->conf, j->encoder, j->tokenizer, &j->model, sets,
+            j->sets_n, &j->report, err);
     return rc;
 }
 

@@ -128,8 +128,8 @@ enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
 const char *wn_train_work_dir(
     const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes);
 enum wn_status wn_train_write(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder *e, const struct wn_train_model *m,
-    const struct wn_train_set *const *sets, size_t sets_n,
-    const struct wn_train_report *report, struct wn_err *err);
+    const struct wn_encoder *e, const struct wn_tokenizer *t,
+    const struct wn_train_model *m, const struct wn_train_set *const *sets,
+    size_t sets_n, const struct wn_train_report *report, struct wn_err *err);
 
 #endif

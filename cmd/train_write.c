@@ -137,8 +137,9 @@ data_json(const struct wn_train_set *const *sets, size_t n)
  * itself needs. */
 static enum wn_status
 write_config(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder_shape *shape, const struct wn_train_model *m,
-    const struct wn_train_set *const *sets, size_t sets_n, struct wn_err *err)
+    const struct wn_encoder_shape *shape, size_t vocab_lines,
+    const struct wn_train_model *m, const struct wn_train_set *const *sets,
+    size_t sets_n, struct wn_err *err)
 {
     char dir[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
     struct wn_joint joint = { .text_version = 0 };
@@ -166,6 +167,8 @@ write_config(const struct wn_train_conf_cmd *conf,
         json_object_set_new(winnow, "data", data_json(sets, sets_n));
         json_object_set_new(
             winnow, "seed", json_integer((json_int_t)conf->seed));
+        json_object_set_new(
+            winnow, "vocab_lines", json_integer((json_int_t)vocab_lines));
     }
     json_object_del(root, "_name_or_path");
     json_object_set_new(root, "winnow", winnow);
@@ -188,7 +191,7 @@ wn_train_write_base(const struct wn_train_conf_cmd *conf,
         return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
     rc = copy_files(conf->base_dir, dir, err);
     if (rc == WN_OK)
-        rc = write_config(conf, wn_encoder_shape(base), NULL, NULL, 0, err);
+        rc = write_config(conf, wn_encoder_shape(base), 0, NULL, NULL, 0, err);
     if (rc == WN_OK)
         rc = wn_encoder_write_int8(base, dir, NULL, 0, err);
     return rc;
@@ -355,15 +358,16 @@ move_files(
 
 enum wn_status
 wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
-    const struct wn_train_model *m, const struct wn_train_set *const *sets,
-    size_t sets_n, const struct wn_train_report *report, struct wn_err *err)
+    const struct wn_tokenizer *t, const struct wn_train_model *m,
+    const struct wn_train_set *const *sets, size_t sets_n,
+    const struct wn_train_report *report, struct wn_err *err)
 {
     const struct wn_encoder_shape *shape = wn_encoder_shape(e);
     char dir[PATH_MAX];
     enum wn_status rc;
 
     wn_train_work_dir(conf, dir, sizeof(dir));
-    rc = write_config(conf, shape, m, sets, sets_n, err);
+    rc = write_config(conf, shape, wn_tokenizer_vocab(t), m, sets, sets_n, err);
     if (rc == WN_OK)
         rc = write_card(conf, shape, sets, sets_n, report, err);
     if (rc == WN_OK)

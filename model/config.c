@@ -236,6 +236,18 @@ read_pooling(struct wn_config *conf, const json_t *root, const char *dir,
     return rc;
 }
 
+/* winnow.vocab_lines, which folders of others and old ones of ours lack. */
+static enum wn_status
+read_vocab_lines(struct wn_config *conf, const json_t *root, struct wn_err *err)
+{
+    const json_t *own = json_object_get(root, "winnow");
+
+    if (json_object_get(own, "vocab_lines") == NULL)
+        return WN_OK;
+    return get_size(
+        own, "vocab_lines", 1, 4 << 20, &conf->shape.vocab_lines, err);
+}
+
 static enum wn_status
 read_root(struct wn_config *conf, const json_t *root, const char *dir,
     struct wn_err *err)
@@ -253,6 +265,8 @@ read_root(struct wn_config *conf, const json_t *root, const char *dir,
         rc = read_eps(conf, root, err);
     if (rc == WN_OK)
         rc = read_pooling(conf, root, dir, err);
+    if (rc == WN_OK)
+        rc = read_vocab_lines(conf, root, err);
     conf->shape.labels = json_object_size(json_object_get(root, "id2label"));
     return rc;
 }

@@ -24,6 +24,7 @@ enum wn_pooling { WN_POOL_MEAN, WN_POOL_CLS };
 struct wn_encoder_shape {
     size_t layers, hidden, heads, ffn, positions, types, vocab;
     size_t labels; /* of its own classification head; 0 where it has none */
+    size_t vocab_lines; /* of vocab.txt, as training saw it; 0 where unsaid */
     enum wn_pooling pooling;
 };
 

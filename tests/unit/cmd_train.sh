@@ -54,6 +54,14 @@ grep -q 'made by a test' "$dir/a/README.md" || wrong "the card lacks what --abou
 [ "$(jq -r '.winnow.data["train.jsonl"]' "$dir/a/config.json")" = "$(sha256sum <"$dir/data/train.jsonl" | cut -d' ' -f1)" ] ||
     wrong "config.json does not name the data"
 
+[ "$(jq -r '.winnow.vocab_lines' "$dir/a/config.json")" = "$(wc -l <"$dir/a/vocab.txt")" ] ||
+    wrong "config.json does not say how long the vocabulary is"
+
+# a vocabulary that was cut off would give other tokens
+cp -r "$dir/a" "$dir/short"
+sed '$d' "$dir/a/vocab.txt" >"$dir/short/vocab.txt"
+status 78 eval "$dir/test.jsonl" --weights "$dir/short"; says 'winnow.vocab_lines says 292'
+
 status 0 eval "$dir/test.jsonl" --weights "$dir/a" --json
 auc=$(jq -rs '[.[] | .. | objects | select(has("auc")) | .auc] | max' "$dir/out" 2>/dev/null)
 [ "$auc" = 1 ] || [ "$auc" = 1.0 ] || wrong "AUC '$auc' on two classes that share no word"
