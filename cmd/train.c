@@ -99,7 +99,34 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
     return true;
 }
 
-/* 0, or the exit status of a usage error, which is printed. */
+/* As model/joint.c reads it: what it refuses would be known only once the
+ * weights are made. */
+static bool
+is_name(const char *s)
+{
+    size_t len = strlen(s);
+
+    return len > 0 && len <= WN_JOINT_NAME_MAX &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "0123456789-_.") == len;
+}
+
+/* What can be known before hours of work is; 0 or the exit status. */
+static int
+check_arguments(struct wn_train_conf_cmd *conf)
+{
+    struct wn_err err = { "" };
+
+    if (!is_name(conf->name))
+        return wn_cmd_usage("train",
+            "--name takes 1 to %d letters, digits, '-', '_' and '.'",
+            WN_JOINT_NAME_MAX);
+    if (wn_train_read_about(conf, &err) != WN_OK)
+        return wn_cmd_fail(1, "train", "--about: %s", err.text);
+    return 0;
+}
+
+/* 0, or the exit status of an error, which is printed. */
 static int
 take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
 {
@@ -135,7 +162,7 @@ take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
             "version cannot do");
     if (conf->name == NULL)
         conf->name = NAME;
-    return 0;
+    return check_arguments(conf);
 }
 
 /* --- the work --- */
@@ -257,6 +284,7 @@ job_release(struct job *j)
     wn_features_free(j->features);
     wn_tokenizer_free(j->tokenizer);
     wn_encoder_free(j->encoder);
+    wn_buf_release(&j->conf.about_text);
 }
 
 static void
@@ -287,14 +315,14 @@ wn_cmd_train(int argc, char **argv)
     if (wn_cmd_help(argc, argv, usage, NULL))
         return 0;
     status = take_arguments(argc, argv, &j.conf);
-    if (status != 0)
-        return status;
-    wn_hash_setup();
-    rc = train(&j, &err);
-    if (rc == WN_OK)
-        print_report(&j);
-    else
-        status = wn_cmd_fail(1, "train", "%s", err.text);
+    if (status == 0) {
+        wn_hash_setup();
+        rc = train(&j, &err);
+        if (rc == WN_OK)
+            print_report(&j);
+        else
+            status = wn_cmd_fail(1, "train", "%s", err.text);
+    }
     job_release(&j);
     return status;
 }

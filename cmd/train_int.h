@@ -32,6 +32,7 @@
 struct wn_train_conf_cmd {
     const char *data_dir, *base_dir, *out_dir;
     const char *cache, *test, *about, *name;
+    struct wn_buf about_text; /* what `about` holds */
     size_t rows_per_source, threads;
     uint64_t seed;
 };
@@ -118,6 +119,10 @@ enum wn_status wn_train_measure(struct wn_train_figures ret[WN_HEADS],
 void wn_train_table(
     struct wn_buf *out, const struct wn_train_figures figures[WN_HEADS]);
 
+/* Reads conf->about, if one was given; about_text is the caller's to release
+ * in any case. */
+enum wn_status wn_train_read_about(
+    struct wn_train_conf_cmd *conf, struct wn_err *err);
 /*
  * The folder is made in <out>.tmp and moved when it is whole: weights in use
  * are never half of one training and half of another.

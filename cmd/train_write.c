@@ -78,11 +78,29 @@ read_file(
         return errno == ENOENT
                    ? WN_OK
                    : wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+    while (!out->failed && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         wn_buf_add(out, chunk, n);
-    if (ferror(f) || out->failed)
-        rc = wn_fail(err, WN_REJECT, "%s: could not be read", path);
+    if (ferror(f))
+        rc = wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    else if (out->failed)
+        rc = wn_fail(
+            err, WN_REJECT, "%s: larger than %zu bytes", path, out->max);
     fclose(f);
+    return rc;
+}
+
+enum wn_status
+wn_train_read_about(struct wn_train_conf_cmd *conf, struct wn_err *err)
+{
+    bool found = true;
+    enum wn_status rc;
+
+    wn_buf_init(&conf->about_text, CARD_BYTES_MAX / 2);
+    if (conf->about == NULL)
+        return WN_OK;
+    rc = read_file(conf->about, &conf->about_text, &found, err);
+    if (rc == WN_OK && !found)
+        rc = wn_fail(err, WN_REJECT, "%s: %s", conf->about, strerror(ENOENT));
     return rc;
 }
 
@@ -266,7 +284,6 @@ write_card(const struct wn_train_conf_cmd *conf,
 {
     char dir[PATH_MAX], path[PATH_MAX];
     struct wn_buf out;
-    bool found = true;
     enum wn_status rc;
 
     wn_buf_init(&out, CARD_BYTES_MAX);
@@ -280,10 +297,8 @@ write_card(const struct wn_train_conf_cmd *conf,
     wn_buf_str(&out, "\n");
     rc = path_in(
         path, wn_train_work_dir(conf, dir, sizeof(dir)), "README.md", err);
-    if (rc == WN_OK && conf->about != NULL)
-        rc = read_file(conf->about, &out, &found, err);
-    if (rc == WN_OK && !found)
-        rc = wn_fail(err, WN_REJECT, "%s: no such file", conf->about);
+    if (conf->about_text.len > 0)
+        wn_buf_add(&out, conf->about_text.data, conf->about_text.len);
     if (rc == WN_OK && out.failed)
         rc = wn_fail(
             err, WN_REJECT, "the card is larger than %u bytes", CARD_BYTES_MAX);

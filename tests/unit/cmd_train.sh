@@ -76,6 +76,19 @@ head -c $(($(wc -c <"$dir/cache") - 7)) "$dir/cache" >"$dir/cut"
 train c --cache "$dir/cut" --name tiny-1 --rows-per-source 15 --test "$dir/test.jsonl"
 cmp -s "$dir/a/model.safetensors" "$dir/c/model.safetensors" || wrong "features that were cut off gave other weights"
 
+# what can be known before the work is
+early() { # STATUS SAYS MORE...
+    want=$1; text=$2; shift 2
+    status "$want" train --heads-only --data "$dir/nowhere" --base tests/golden/bert "$@"
+    says "$text"
+    if grep -q 'nowhere' "$dir/out"; then wrong "the data came first: $*"; fi
+}
+for n in 'my model v2' a/b ü 0123456789012345678901234567890123456789012345678901234567890123; do
+    early 2 '--name takes 1 to 63' --out "$dir/h" --name "$n"
+done
+early 1 '/nonexistent: No such file' --out "$dir/h" --about /nonexistent
+early 1 'larger than' --out "$dir/h" --about /dev/zero
+
 sed 5d "$dir/cache" | head -c 40 >"$dir/other"
 status 1 train --heads-only --data "$dir/data" --base tests/golden/bert --out "$dir/d" --cache "$dir/other"
 says 'remove the file'
