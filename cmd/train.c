@@ -40,7 +40,10 @@ static const char usage[] =
     "  --base DIR     a Hugging Face folder of BERT, MiniLM or DistilBERT: "
     "config.json,\n"
     "                 model.safetensors, vocab.txt\n"
-    "  --out DIR      where the weights go, replaced when they are whole\n"
+    "  --out DIR      where the weights go: made in DIR.tmp, which then "
+    "takes the place\n"
+    "                 of DIR; refused where DIR holds other files than "
+    "weights\n"
     "  --cache FILE   keeps what the encoder said: training that was stopped "
     "goes on,\n"
     "                 and the next one skips it\n"
@@ -123,6 +126,8 @@ check_arguments(struct wn_train_conf_cmd *conf)
             WN_JOINT_NAME_MAX);
     if (wn_train_read_about(conf, &err) != WN_OK)
         return wn_cmd_fail(1, "train", "--about: %s", err.text);
+    if (wn_train_folder_check(conf, &err) != WN_OK)
+        return wn_cmd_fail(1, "train", "--out: %s", err.text);
     return 0;
 }
 
@@ -136,7 +141,7 @@ take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
     } texts[] = {
         { "--data", &conf->data_dir, true },
         { "--base", &conf->base_dir, true },
-        { "--out", &conf->out_dir, true },
+        { "--out", &conf->out, true },
         { "--cache", &conf->cache, false },
         { "--test", &conf->test, false },
         { "--about", &conf->about, false },
@@ -253,15 +258,13 @@ measure(struct job *j, struct wn_err *err)
 }
 
 static enum wn_status
-train(struct job *j, struct wn_err *err)
+make(struct job *j, struct wn_err *err)
 {
     const struct wn_train_set *sets[3] = { &j->sets[0], &j->sets[1],
         &j->sets[2] };
     enum wn_status rc;
 
-    rc = read_data(j, err);
-    if (rc == WN_OK)
-        rc = open_encoder(j, err);
+    rc = open_encoder(j, err);
     if (rc == WN_OK)
         rc = prepare(j, err);
     if (rc == WN_OK)
@@ -272,6 +275,19 @@ train(struct job *j, struct wn_err *err)
     if (rc == WN_OK)
         rc = wn_train_write(&j->conf, j->encoder, j->tokenizer, &j->model, sets,
             j->sets_n, &j->report, err);
+    return rc;
+}
+
+static enum wn_status
+train(struct job *j, struct wn_err *err)
+{
+    enum wn_status rc = read_data(j, err);
+
+    if (rc != WN_OK)
+        return rc;
+    rc = make(j, err);
+    if (rc != WN_OK)
+        wn_train_folder_drop(&j->conf);
     return rc;
 }
 
@@ -299,7 +315,7 @@ print_report(const struct job *j)
         wn_buf_str(&out, "\nAUC on test\n\n");
         wn_train_table(&out, j->report.test);
     }
-    wn_buf_printf(&out, "\ntrain: %s is written\n", j->conf.out_dir);
+    wn_buf_printf(&out, "\ntrain: %s is written\n", j->conf.out);
     fwrite(out.data, 1, out.len, stdout);
     wn_buf_release(&out);
 }

@@ -1,14 +1,12 @@
 /*
- * The folder of weights: config.json, model.safetensors, the vocabulary, and
- * the card. It is put together beside its place and moved at the end.
+ * The folder of weights: config.json, model.safetensors, what the tokenizer
+ * reads, and the card. Written into the work folder of train_folder.c.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -32,10 +30,17 @@ static const struct {
 #define FILES_N (sizeof(files) / sizeof(files[0]))
 
 const char *
+wn_train_file_name(size_t i)
+{
+    return i < FILES_N ? files[i].name : NULL;
+}
+
+const char *
 wn_train_work_dir(
     const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "%s.tmp", conf->out_dir);
+    /* wn_train_folder_check() has left room */
+    snprintf(out, out_bytes, "%.*s.tmp", PATH_MAX - 8, conf->out_dir);
     return out;
 }
 
@@ -202,12 +207,11 @@ wn_train_write_base(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *base, struct wn_err *err)
 {
     char dir[PATH_MAX];
-    enum wn_status rc;
+    enum wn_status rc = wn_train_folder_begin(conf, err);
 
     wn_train_work_dir(conf, dir, sizeof(dir));
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
-    rc = copy_files(conf->base_dir, dir, err);
+    if (rc == WN_OK)
+        rc = copy_files(conf->base_dir, dir, err);
     if (rc == WN_OK)
         rc = write_config(conf, wn_encoder_shape(base), 0, NULL, NULL, 0, err);
     if (rc == WN_OK)
@@ -346,29 +350,15 @@ write_tensors(const struct wn_encoder *e, const char *dir,
         e, dir, extra, sizeof(extra) / sizeof(extra[0]), err);
 }
 
-/* From the work folder into its place; the weights file last, since it is
- * what a running service compares. */
+/* What no command would open must not take the place of what they do. */
 static enum wn_status
-move_files(
-    const struct wn_train_conf_cmd *conf, const char *dir, struct wn_err *err)
+check_opens(const char *dir, struct wn_err *err)
 {
-    if (mkdir(conf->out_dir, 0777) != 0 && errno != EEXIST)
-        return wn_fail(
-            err, WN_REJECT, "%s: %s", conf->out_dir, strerror(errno));
-    for (size_t i = 0; i < FILES_N; i++) {
-        char from[PATH_MAX], to[PATH_MAX];
-        enum wn_status rc = path_in(from, dir, files[i].name, err);
+    struct wn_classifier *c = NULL;
+    enum wn_status rc = wn_classifier_open(&c, dir, err);
 
-        if (rc == WN_OK)
-            rc = path_in(to, conf->out_dir, files[i].name, err);
-        if (rc != WN_OK)
-            return rc;
-        if (rename(from, to) != 0 && errno != ENOENT)
-            return wn_fail(err, WN_REJECT, "%s: %s", to, strerror(errno));
-    }
-    if (rmdir(dir) != 0)
-        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
-    return WN_OK;
+    wn_classifier_free(c);
+    return rc;
 }
 
 enum wn_status
@@ -388,6 +378,8 @@ wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
     if (rc == WN_OK)
         rc = write_tensors(e, dir, m, err);
     if (rc == WN_OK)
-        rc = move_files(conf, dir, err);
+        rc = check_opens(dir, err);
+    if (rc == WN_OK)
+        rc = wn_train_folder_swap(conf, err);
     return rc;
 }
