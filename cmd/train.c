@@ -213,6 +213,7 @@ static enum wn_status
 open_encoder(struct job *j, struct wn_err *err)
 {
     struct wn_encoder *base = NULL;
+    uint8_t settings[WN_SHA256];
     char dir[PATH_MAX];
     enum wn_status rc;
 
@@ -226,8 +227,10 @@ open_encoder(struct job *j, struct wn_err *err)
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&j->tokenizer, dir, err);
     if (rc == WN_OK)
-        rc = wn_features_open(
-            &j->features, j->conf.cache, j->encoder, j->tokenizer, err);
+        rc = wn_train_base_sha256(&j->conf, settings, err);
+    if (rc == WN_OK)
+        rc = wn_features_open(&j->features, j->conf.cache, j->encoder,
+            j->tokenizer, settings, err);
     return rc;
 }
 

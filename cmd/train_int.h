@@ -149,6 +149,9 @@ const char *wn_train_file_name(size_t i);
  * in any case. */
 enum wn_status wn_train_read_about(
     struct wn_train_conf_cmd *conf, struct wn_err *err);
+/* Of what the base's features depend on beside model.safetensors. */
+enum wn_status wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
+    uint8_t ret[WN_SHA256], struct wn_err *err);
 /* Begins the work folder: what the base's encoder becomes. */
 enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *base, struct wn_err *err);

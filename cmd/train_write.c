@@ -14,8 +14,12 @@
 #include "cmd/train_int.h"
 
 #define CARD_BYTES_MAX (1u << 20)
+#define FILE_BYTES_MAX (64u << 20) /* as the readers of these files have it */
 
-/* What a folder holds; `must` of them are there in every base. */
+/* What a folder holds; `must` of them are there in every base. What is copied
+ * is what the tokenizer reads, and a file for other tools: tokenizer.json is
+ * stronger than tokenizer_config.json, so one without the other would cut
+ * texts in another way than the base does. */
 static const struct {
     const char *name;
     bool copied, must;
@@ -24,6 +28,7 @@ static const struct {
     { "model.safetensors", false, true },
     { "README.md", false, false },
     { "vocab.txt", true, true },
+    { "tokenizer.json", true, false },
     { "tokenizer_config.json", true, false },
     { "special_tokens_map.json", true, false },
 };
@@ -109,6 +114,35 @@ wn_train_read_about(struct wn_train_conf_cmd *conf, struct wn_err *err)
     return rc;
 }
 
+/* What the base is beside its weights: another of these gives other tokens,
+ * or other numbers from the same ones. */
+enum wn_status
+wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
+    uint8_t ret[WN_SHA256], struct wn_err *err)
+{
+    static const char *const names[] = { "config.json", "1_Pooling/config.json",
+        "vocab.txt", "tokenizer.json", "tokenizer_config.json" };
+    enum { N = sizeof(names) / sizeof(names[0]) };
+    uint8_t sha[N][WN_SHA256];
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < N && rc == WN_OK; i++) {
+        char path[PATH_MAX];
+        struct wn_buf all;
+        bool found;
+
+        wn_buf_init(&all, FILE_BYTES_MAX);
+        rc = path_in(path, conf->base_dir, names[i], err);
+        if (rc == WN_OK)
+            rc = read_file(path, &all, &found, err);
+        wn_sha256(all.data, all.len, sha[i]);
+        wn_buf_release(&all);
+    }
+    if (rc == WN_OK)
+        wn_sha256(sha, sizeof(sha), ret);
+    return rc;
+}
+
 /* Copies what the tokenizer needs. */
 static enum wn_status
 copy_files(const char *from, const char *to, struct wn_err *err)
@@ -121,7 +155,7 @@ copy_files(const char *from, const char *to, struct wn_err *err)
 
         if (!files[i].copied)
             continue;
-        wn_buf_init(&all, 64u << 20);
+        wn_buf_init(&all, FILE_BYTES_MAX);
         rc = path_in(a, from, files[i].name, err);
         if (rc == WN_OK)
             rc = path_in(b, to, files[i].name, err);

@@ -108,6 +108,16 @@ ln -s f "$dir/link"
 train link/ --cache "$dir/cache" --name tiny-3 --rows-per-source 15
 [ -h "$dir/link" ] && [ "$(jq -r '.winnow.name' "$dir/f/config.json")" = tiny-3 ] || wrong "the link is gone, or not followed"
 
+# a base of another normalizer: the weights cut texts as it does
+cp -r tests/golden/bert "$dir/cased"
+echo '{"normalizer":{"type":"BertNormalizer","lowercase":false},"model":{"type":"WordPiece","max_input_chars_per_word":7}}' \
+    >"$dir/cased/tokenizer.json"
+status 0 train --heads-only --data "$dir/data" --base "$dir/cased" --out "$dir/g"
+cmp -s "$dir/cased/tokenizer.json" "$dir/g/tokenizer.json" || wrong "tokenizer.json stayed behind"
+# and what was kept of the other one is not taken for it
+status 1 train --heads-only --data "$dir/data" --base "$dir/cased" --out "$dir/g" --cache "$dir/cache"
+says 'remove the file'
+
 # what can be known before the work is
 early() { # STATUS SAYS MORE...
     want=$1; text=$2; shift 2
