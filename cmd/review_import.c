@@ -131,17 +131,19 @@ import_object(struct import *im, const json_t *o)
     struct wn_imported d = { 0 };
     struct wn_err err = { "" };
     const char *why = read_object(o, im->staff, &d);
+    bool known = false;
     enum wn_status rc;
 
     if (why != NULL) {
         bad_line(im, why);
         return true;
     }
-    rc = wn_review_import(im->st, &d, &err);
+    rc = wn_review_import(im->st, &d, &known, &err);
     if (rc == WN_OK) {
-        im->added++;
-    } else if (rc == WN_REJECT && strstr(err.text, "already imported")) {
-        im->known++;
+        if (known)
+            im->known++;
+        else
+            im->added++;
     } else if (rc == WN_REJECT) {
         bad_line(im, err.text);
     } else {
