@@ -32,6 +32,12 @@ check(const struct wn_classifier *c, struct wn_err *err)
         return wn_fail(err, WN_REJECT,
             "vocab.txt has %zu pieces, the encoder knows %zu",
             wn_tokenizer_vocab(c->tokenizer), shape->vocab);
+    if (shape->vocab_lines != 0 &&
+        wn_tokenizer_vocab(c->tokenizer) != shape->vocab_lines)
+        return wn_fail(err, WN_REJECT,
+            "vocab.txt has %zu pieces, config.json's winnow.vocab_lines says "
+            "%zu: it is cut off or another one",
+            wn_tokenizer_vocab(c->tokenizer), shape->vocab_lines);
     return WN_OK;
 }
 

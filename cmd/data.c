@@ -2,13 +2,17 @@
 #include "cmd/data.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 #include <zlib.h>
 
-#include "core/buf.h"
+#include "ingest/lines.h"
 
 #define LINE_BYTES_MAX (16u << 20)
 #define DATA_BYTES_MAX ((size_t)64 << 30)
@@ -116,15 +120,17 @@ read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
 }
 
 static enum wn_status
-read_line(struct wn_data *d, const struct wn_buf *line, struct wn_err *err)
+read_line(struct wn_data *d, const struct wn_line *line, struct wn_err *err)
 {
     json_error_t why;
     json_t *o;
     enum wn_status rc;
 
-    if (line->len == 0)
+    if (line->len > LINE_BYTES_MAX)
+        return wn_fail(err, WN_REJECT, "longer than %u bytes", LINE_BYTES_MAX);
+    if (wn_line_is_blank(line))
         return WN_OK;
-    o = json_loadb(line->data, line->len, JSON_ALLOW_NUL, &why);
+    o = json_loadb(line->p, line->len, JSON_ALLOW_NUL, &why);
     if (!json_is_object(o))
         rc = wn_fail(
             err, WN_REJECT, "%s", o == NULL ? why.text : "not a JSON object");
@@ -134,53 +140,96 @@ read_line(struct wn_data *d, const struct wn_buf *line, struct wn_err *err)
     return rc;
 }
 
-/* The next line without its end into line; false at the end of the file. */
-static bool
-next_line(gzFile f, struct wn_buf *line)
+/* --- a file --- */
+
+struct input {
+    gzFile f;
+    const char *name; /* for messages */
+    struct wn_lines lines;
+    size_t number; /* of the last line */
+};
+
+/* Opened here and not by zlib, to know a folder for one; zlib owns the
+ * descriptor from then on. */
+static enum wn_status
+open_input(struct input *in, const char *path, struct wn_err *err)
 {
-    char chunk[8192];
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat sb;
 
-    wn_buf_reset(line);
-    while (gzgets(f, chunk, (int)sizeof(chunk)) != NULL) {
-        size_t n = strlen(chunk);
-
-        if (n > 0 && chunk[n - 1] == '\n') {
-            wn_buf_add(line, chunk, n - 1);
-            return true;
-        }
-        wn_buf_add(line, chunk, n);
+    in->name = standard ? "standard input" : path;
+    if (fd < 0)
+        return wn_fail(err, WN_REJECT, "%s: %s", in->name, strerror(errno));
+    if (fstat(fd, &sb) == 0 && S_ISDIR(sb.st_mode)) {
+        close(fd);
+        return wn_fail(err, WN_REJECT, "%s: is a directory", in->name);
     }
-    return line->len > 0;
+    in->f = gzdopen(fd, "rb");
+    if (in->f == NULL) {
+        close(fd);
+        return wn_fail(err, WN_STOP, "%s: out of memory", in->name);
+    }
+    gzbuffer(in->f, 1u << 18);
+    return WN_OK;
+}
+
+/* One chunk; *ret_n is 0 at the end. */
+static enum wn_status
+read_chunk(struct input *in, size_t *ret_n, struct wn_err *err)
+{
+    size_t room;
+    char *p = wn_lines_room(&in->lines, &room);
+    int n, gz = Z_OK;
+
+    if (p == NULL)
+        return wn_fail(err, WN_STOP, "%s: out of memory", in->name);
+    n = gzread(in->f, p, room < INT_MAX ? (unsigned)room : INT_MAX);
+    (void)gzerror(in->f, &gz);
+    /* a file that was cut off says so only at its end, and with n = 0 */
+    if (n < 0 || (n == 0 && gz != Z_OK && gz != Z_STREAM_END))
+        return wn_fail(err, WN_REJECT, "%s: after line %zu: %s", in->name,
+            in->number,
+            gz == Z_ERRNO       ? strerror(errno)
+            : gz == Z_BUF_ERROR ? "the gzip file is cut off"
+                                : "the gzip file is broken");
+    wn_lines_add(&in->lines, (size_t)n);
+    *ret_n = (size_t)n;
+    return WN_OK;
+}
+
+static enum wn_status
+read_lines(struct wn_data *d, struct input *in, struct wn_err *err)
+{
+    struct wn_line line;
+    size_t n = 1;
+    enum wn_status rc = WN_OK;
+
+    while (rc == WN_OK && n > 0) {
+        rc = read_chunk(in, &n, err);
+        while (
+            rc == WN_OK && (wn_lines_next(&in->lines, &line) ||
+                               (n == 0 && wn_lines_last(&in->lines, &line)))) {
+            in->number++;
+            rc = read_line(d, &line, err);
+            if (rc != WN_OK)
+                wn_fail_in(err, rc, "%s:%zu", in->name, in->number);
+        }
+    }
+    return rc;
 }
 
 enum wn_status
 wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
 {
-    gzFile f = gzopen(path, "rb");
-    struct wn_buf line;
-    size_t number = 0;
-    int gz = Z_OK;
-    enum wn_status rc = WN_OK;
+    struct input in = { .number = 0 };
+    enum wn_status rc = open_input(&in, path, err);
 
-    if (f == NULL)
-        return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
-    wn_buf_init(&line, LINE_BYTES_MAX);
-    gzbuffer(f, 1u << 18);
-    while (rc == WN_OK && next_line(f, &line)) {
-        number++;
-        if (line.failed)
-            rc =
-                wn_fail(err, WN_REJECT, "longer than %u bytes", LINE_BYTES_MAX);
-        else
-            rc = read_line(d, &line, err);
-        if (rc != WN_OK)
-            wn_fail_in(err, rc, "%s:%zu", path, number);
-    }
-    (void)gzerror(f, &gz);
-    if (rc == WN_OK && gz != Z_OK && gz != Z_STREAM_END)
-        rc = wn_fail(
-            err, WN_REJECT, "%s: after line %zu: broken file", path, number);
-    gzclose_r(f);
-    wn_buf_release(&line);
+    if (rc != WN_OK)
+        return rc;
+    wn_lines_init(&in.lines, LINE_BYTES_MAX, 0);
+    rc = read_lines(d, &in, err);
+    wn_lines_release(&in.lines);
+    gzclose_r(in.f);
     return rc;
 }

@@ -32,7 +32,8 @@ struct wn_data {
 
 void wn_data_init(struct wn_data *d);
 void wn_data_release(struct wn_data *d);
-/* Appends a file's rows. WN_REJECT: "FILE:LINE: what is wrong". */
+/* Appends a file's rows ("-": of standard input); lines of blanks are passed
+ * over. WN_REJECT: "FILE:LINE: what is wrong". */
 enum wn_status wn_data_read(
     struct wn_data *d, const char *path, struct wn_err *err);
 

@@ -40,12 +40,15 @@ static const char usage[] =
     "used "
     "where absent\n"
     "        A bad line is named with its number and left out; the others are\n"
-    "        imported, and the exit status is 1.\n"
+    "        imported, and the exit status is 1. Broken characters are "
+    "replaced\n"
+    "        as in a post, and cost no line but in ref.\n"
     "\n"
     "ACTION is allow, label, limit, review or remove; HEAD is spam, scam, "
     "bait\n"
     "or ai_text; ID names the person who decides (it is kept in the audit "
-    "trail).\n";
+    "trail),\n"
+    "in at most 256 bytes; a reason has at most 4096.\n";
 
 #define ITEMS_MAX 10000
 #define ARENA_BYTES_MAX (256u << 20)
@@ -247,6 +250,7 @@ cmd_decide(const struct wn_options *o, int argc, char **argv)
     const char *revision = wn_cmd_take(&argc, argv, "--revision");
     const char *labels;
     struct wn_decision d = { .version = -1 };
+    struct wn_err err = { "" };
 
     d.staff_id = wn_cmd_take(&argc, argv, "--staff");
     d.reason = wn_cmd_take(&argc, argv, "--reason");
@@ -265,6 +269,8 @@ cmd_decide(const struct wn_options *o, int argc, char **argv)
             "review", "--action must be allow, label, limit, review or remove");
     if (d.staff_id == NULL || d.staff_id[0] == '\0')
         return wn_cmd_usage("review", "--staff must say who decides");
+    if (wn_review_check(d.staff_id, d.reason, &err) != WN_OK)
+        return wn_cmd_usage("review", "--%s", err.text);
     if (revision != NULL && !parse_number(revision, INT64_MAX, &d.version))
         return wn_cmd_usage("review", "--revision takes a number");
     return decide(o, &d);
@@ -274,11 +280,14 @@ static int
 cmd_import(const struct wn_options *o, int argc, char **argv)
 {
     const char *staff = wn_cmd_take(&argc, argv, "--staff");
+    struct wn_err err = { "" };
     struct wn_store *st;
     int rc;
 
     if (argc != 2)
         return wn_cmd_usage("review", "import takes one file, or -");
+    if (staff != NULL && wn_review_check(staff, "", &err) != WN_OK)
+        return wn_cmd_usage("review", "--%s", err.text);
     st = wn_cmd_store(o, "review");
     if (st == NULL)
         return 1;

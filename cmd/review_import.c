@@ -14,24 +14,36 @@
 #include "cmd/review_int.h"
 #include "cmd/tools.h"
 #include "ingest/lines.h"
+#include "ingest/repair.h"
 #include "storage/review.h"
 
 #define LINE_BYTES_MAX (2u << 20)
 #define ERRORS_SHOWN 50
+#define REPLACEMENT "\xEF\xBF\xBD"
 
 struct import {
     struct wn_store *st;
     const char *path, *staff;
+    struct wn_buf clean; /* the line at hand, repaired      */
+    size_t repaired;     /* characters of it that were lost */
     unsigned long line, added, known, bad;
     int64_t told_us;
     bool terminal;
 };
 
+/* What the JSON parser says quotes the line. */
 static void
 bad_line(struct import *im, const char *why)
 {
-    if (im->bad++ < ERRORS_SHOWN)
-        fprintf(stderr, "%s:%lu: %s\n", im->path, im->line, why);
+    struct wn_buf plain;
+
+    if (im->bad++ >= ERRORS_SHOWN)
+        return;
+    wn_buf_init(&plain, 4096);
+    wn_cmd_plain(&plain, (struct wn_str){ why, strlen(why) }, 500);
+    fprintf(stderr, "%s:%lu: %.*s\n", im->path, im->line, (int)plain.len,
+        plain.len > 0 ? plain.data : "");
+    wn_buf_release(&plain);
 }
 
 static void
@@ -63,13 +75,25 @@ need(const json_t *o, const char *name, size_t max, const char **why)
     return *why == NULL ? json_string_value(v) : NULL;
 }
 
+/* A member that may be absent, null or "": then `fallback`. Of another type it
+ * is a mistake, and a reason that is dropped is gone: NULL and `why` set. */
 static const char *
-optional(const json_t *o, const char *name, const char *fallback)
+optional(
+    const json_t *o, const char *name, const char *fallback, const char **why)
 {
     const json_t *v = json_object_get(o, name);
 
-    return json_is_string(v) && json_string_length(v) > 0 ? json_string_value(v)
-                                                          : fallback;
+    if (v == NULL || json_is_null(v))
+        return fallback;
+    if (*why == NULL && !json_is_string(v)) {
+        static char text[96];
+
+        snprintf(text, sizeof(text), "\"%s\" must be a string", name);
+        *why = text;
+    }
+    if (*why != NULL)
+        return NULL;
+    return json_string_length(v) > 0 ? json_string_value(v) : fallback;
 }
 
 static const char *
@@ -101,7 +125,7 @@ static const char *
 read_object(const json_t *o, const char *staff, struct wn_imported *ret)
 {
     const json_t *at = json_object_get(o, "at");
-    const char *why = NULL;
+    const char *why = NULL, *action;
 
     if (!json_is_object(o))
         return "not a JSON object";
@@ -109,14 +133,15 @@ read_object(const json_t *o, const char *staff, struct wn_imported *ret)
     ret->post_id = need(o, "post_id", 512, &why);
     ret->author_id = need(o, "author_id", 512, &why);
     ret->text.p = need(o, "text", 1u << 20, &why);
+    ret->reason = optional(o, "reason", "", &why);
+    ret->staff_id = optional(o, "staff", staff, &why);
+    action = optional(o, "action", NULL, &why);
     if (why != NULL)
         return why;
     ret->text.len = json_string_length(json_object_get(o, "text"));
-    ret->reason = optional(o, "reason", "");
-    ret->staff_id = optional(o, "staff", staff);
     if (ret->staff_id == NULL || ret->staff_id[0] == '\0')
         return "\"staff\" is absent and --staff was not given";
-    if (!wn_review_action(optional(o, "action", NULL), &ret->action))
+    if (!wn_review_action(action, &ret->action))
         return "\"action\" must be allow, label, limit, review or remove";
     if (!json_is_string(at) || !wn_time_parse(json_string_value(at),
                                    json_string_length(at), &ret->at_us))
@@ -131,17 +156,21 @@ import_object(struct import *im, const json_t *o)
     struct wn_imported d = { 0 };
     struct wn_err err = { "" };
     const char *why = read_object(o, im->staff, &d);
+    bool known = false;
     enum wn_status rc;
 
+    if (why == NULL && im->repaired > 0 && strstr(d.ref, REPLACEMENT) != NULL)
+        why = "\"ref\" has broken characters: two of them could be one";
     if (why != NULL) {
         bad_line(im, why);
         return true;
     }
-    rc = wn_review_import(im->st, &d, &err);
+    rc = wn_review_import(im->st, &d, &known, &err);
     if (rc == WN_OK) {
-        im->added++;
-    } else if (rc == WN_REJECT && strstr(err.text, "already imported")) {
-        im->known++;
+        if (known)
+            im->known++;
+        else
+            im->added++;
     } else if (rc == WN_REJECT) {
         bad_line(im, err.text);
     } else {
@@ -167,7 +196,14 @@ import_line(struct import *im, const struct wn_line *line)
         bad_line(im, "the line is over 2 MiB");
         return true;
     }
-    o = json_loadb(line->p, line->len, JSON_REJECT_DUPLICATES, &why);
+    /* as ingest reads a post: one bad byte of a text costs that byte */
+    wn_buf_reset(&im->clean);
+    im->repaired = wn_repair_json(&im->clean, line->p, line->len);
+    if (im->clean.failed) {
+        wn_cmd_fail(1, "review", "out of memory");
+        return false;
+    }
+    o = json_loadb(im->clean.data, im->clean.len, JSON_REJECT_DUPLICATES, &why);
     if (o == NULL) {
         bad_line(im, why.text);
         return true;
@@ -245,7 +281,9 @@ wn_review_import_file(struct wn_store *st, const char *path, const char *staff)
     if (fd < 0)
         return wn_cmd_fail(1, "review", "%s: %s", path, strerror(errno));
     im.terminal = isatty(STDERR_FILENO) == 1;
+    wn_buf_init(&im.clean, 6 * (size_t)LINE_BYTES_MAX);
     rc = import_lines(&im, fd);
+    wn_buf_release(&im.clean);
     if (!standard)
         close(fd);
     return rc;

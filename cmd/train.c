@@ -40,7 +40,10 @@ static const char usage[] =
     "  --base DIR     a Hugging Face folder of BERT, MiniLM or DistilBERT: "
     "config.json,\n"
     "                 model.safetensors, vocab.txt\n"
-    "  --out DIR      where the weights go, replaced when they are whole\n"
+    "  --out DIR      where the weights go: made in DIR.tmp, which then "
+    "takes the place\n"
+    "                 of DIR; refused where DIR holds other files than "
+    "weights\n"
     "  --cache FILE   keeps what the encoder said: training that was stopped "
     "goes on,\n"
     "                 and the next one skips it\n"
@@ -99,7 +102,36 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
     return true;
 }
 
-/* 0, or the exit status of a usage error, which is printed. */
+/* As model/joint.c reads it: what it refuses would be known only once the
+ * weights are made. */
+static bool
+is_name(const char *s)
+{
+    size_t len = strlen(s);
+
+    return len > 0 && len <= WN_JOINT_NAME_MAX &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "0123456789-_.") == len;
+}
+
+/* What can be known before hours of work is; 0 or the exit status. */
+static int
+check_arguments(struct wn_train_conf_cmd *conf)
+{
+    struct wn_err err = { "" };
+
+    if (!is_name(conf->name))
+        return wn_cmd_usage("train",
+            "--name takes 1 to %d letters, digits, '-', '_' and '.'",
+            WN_JOINT_NAME_MAX);
+    if (wn_train_read_about(conf, &err) != WN_OK)
+        return wn_cmd_fail(1, "train", "--about: %s", err.text);
+    if (wn_train_folder_check(conf, &err) != WN_OK)
+        return wn_cmd_fail(1, "train", "--out: %s", err.text);
+    return 0;
+}
+
+/* 0, or the exit status of an error, which is printed. */
 static int
 take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
 {
@@ -109,7 +141,7 @@ take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
     } texts[] = {
         { "--data", &conf->data_dir, true },
         { "--base", &conf->base_dir, true },
-        { "--out", &conf->out_dir, true },
+        { "--out", &conf->out, true },
         { "--cache", &conf->cache, false },
         { "--test", &conf->test, false },
         { "--about", &conf->about, false },
@@ -135,7 +167,7 @@ take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
             "version cannot do");
     if (conf->name == NULL)
         conf->name = NAME;
-    return 0;
+    return check_arguments(conf);
 }
 
 /* --- the work --- */
@@ -181,6 +213,7 @@ static enum wn_status
 open_encoder(struct job *j, struct wn_err *err)
 {
     struct wn_encoder *base = NULL;
+    uint8_t settings[WN_SHA256];
     char dir[PATH_MAX];
     enum wn_status rc;
 
@@ -194,8 +227,10 @@ open_encoder(struct job *j, struct wn_err *err)
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&j->tokenizer, dir, err);
     if (rc == WN_OK)
-        rc = wn_features_open(
-            &j->features, j->conf.cache, j->encoder, j->tokenizer, err);
+        rc = wn_train_base_sha256(&j->conf, settings, err);
+    if (rc == WN_OK)
+        rc = wn_features_open(&j->features, j->conf.cache, j->encoder,
+            j->tokenizer, settings, err);
     return rc;
 }
 
@@ -226,15 +261,13 @@ measure(struct job *j, struct wn_err *err)
 }
 
 static enum wn_status
-train(struct job *j, struct wn_err *err)
+make(struct job *j, struct wn_err *err)
 {
     const struct wn_train_set *sets[3] = { &j->sets[0], &j->sets[1],
         &j->sets[2] };
     enum wn_status rc;
 
-    rc = read_data(j, err);
-    if (rc == WN_OK)
-        rc = open_encoder(j, err);
+    rc = open_encoder(j, err);
     if (rc == WN_OK)
         rc = prepare(j, err);
     if (rc == WN_OK)
@@ -243,8 +276,21 @@ train(struct job *j, struct wn_err *err)
     if (rc == WN_OK)
         rc = measure(j, err);
     if (rc == WN_OK)
-        rc = wn_train_write(
-            &j->conf, j->encoder, &j->model, sets, j->sets_n, &j->report, err);
+        rc = wn_train_write(&j->conf, j->encoder, j->tokenizer, &j->model, sets,
+            j->sets_n, &j->report, err);
+    return rc;
+}
+
+static enum wn_status
+train(struct job *j, struct wn_err *err)
+{
+    enum wn_status rc = read_data(j, err);
+
+    if (rc != WN_OK)
+        return rc;
+    rc = make(j, err);
+    if (rc != WN_OK)
+        wn_train_folder_drop(&j->conf);
     return rc;
 }
 
@@ -257,6 +303,7 @@ job_release(struct job *j)
     wn_features_free(j->features);
     wn_tokenizer_free(j->tokenizer);
     wn_encoder_free(j->encoder);
+    wn_buf_release(&j->conf.about_text);
 }
 
 static void
@@ -271,7 +318,7 @@ print_report(const struct job *j)
         wn_buf_str(&out, "\nAUC on test\n\n");
         wn_train_table(&out, j->report.test);
     }
-    wn_buf_printf(&out, "\ntrain: %s is written\n", j->conf.out_dir);
+    wn_buf_printf(&out, "\ntrain: %s is written\n", j->conf.out);
     fwrite(out.data, 1, out.len, stdout);
     wn_buf_release(&out);
 }
@@ -287,14 +334,14 @@ wn_cmd_train(int argc, char **argv)
     if (wn_cmd_help(argc, argv, usage, NULL))
         return 0;
     status = take_arguments(argc, argv, &j.conf);
-    if (status != 0)
-        return status;
-    wn_hash_setup();
-    rc = train(&j, &err);
-    if (rc == WN_OK)
-        print_report(&j);
-    else
-        status = wn_cmd_fail(1, "train", "%s", err.text);
+    if (status == 0) {
+        wn_hash_setup();
+        rc = train(&j, &err);
+        if (rc == WN_OK)
+            print_report(&j);
+        else
+            status = wn_cmd_fail(1, "train", "%s", err.text);
+    }
     job_release(&j);
     return status;
 }

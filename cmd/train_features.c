@@ -23,14 +23,14 @@
 #include "core/clock.h"
 #include "core/hash.h"
 
-#define MAGIC "winnow features 1"
+#define MAGIC "winnow features 2"
 #define BATCH_TOKENS 1024 /* a thread's matrices stay in its own cache */
 #define BATCH_TEXTS 128
 #define PROGRESS_US 5000000
 
 struct header {
     char magic[24];
-    uint8_t sha256[WN_SHA256];
+    uint8_t sha256[WN_SHA256], settings[WN_SHA256];
     uint32_t text_version, hidden;
 };
 
@@ -164,13 +164,15 @@ write_all(int fd, const void *p, size_t n, struct wn_err *err)
 
 /* Writes the header of a new file, compares that of an old one. */
 static enum wn_status
-check_header(struct wn_features *f, const char *path, struct wn_err *err)
+check_header(struct wn_features *f, const char *path,
+    const uint8_t settings[WN_SHA256], struct wn_err *err)
 {
     struct header want = { .text_version = WN_TEXT_VERSION }, have;
     ssize_t n;
 
     memcpy(want.magic, MAGIC, sizeof(MAGIC));
     wn_safetensors_sha256(wn_encoder_file(f->e), want.sha256);
+    memcpy(want.settings, settings, sizeof(want.settings));
     want.hidden = (uint32_t)f->hidden;
     n = pread(f->fd, &have, sizeof(have), 0);
     if (n < 0)
@@ -180,7 +182,7 @@ check_header(struct wn_features *f, const char *path, struct wn_err *err)
     if ((size_t)n == sizeof(have) && memcmp(&have, &want, sizeof(have)) == 0)
         return WN_OK;
     return wn_fail(err, WN_REJECT,
-        "%s: features of other weights or of another version of hardened "
+        "%s: features of another base or of another version of hardened "
         "text: remove the file",
         path);
 }
@@ -188,7 +190,7 @@ check_header(struct wn_features *f, const char *path, struct wn_err *err)
 enum wn_status
 wn_features_open(struct wn_features **ret, const char *path,
     const struct wn_encoder *e, const struct wn_tokenizer *tokenizer,
-    struct wn_err *err)
+    const uint8_t settings[WN_SHA256], struct wn_err *err)
 {
     struct wn_features *f = calloc(1, sizeof(*f));
     enum wn_status rc;
@@ -209,7 +211,7 @@ wn_features_open(struct wn_features **ret, const char *path,
         rc = wn_fail(err, WN_REJECT, "%s: another training uses it", path);
         goto out;
     }
-    rc = check_header(f, path, err);
+    rc = check_header(f, path, settings, err);
     if (rc == WN_OK)
         rc = index_file(f, err);
     if (rc != WN_OK)

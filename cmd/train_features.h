@@ -3,9 +3,10 @@
  * and kept in a file that grows as it is computed. Work that was stopped goes
  * on where it was.
  *
- * The file belongs to one encoder (by the SHA-256 of its weights) and one
- * version of hardened text; a record is found by the hash of its raw text and
- * the number of windows asked for, whatever data set that text came from.
+ * The file belongs to one encoder and tokenizer (by the SHA-256 of weights and
+ * settings) and one version of hardened text; a record is found by the hash of
+ * its raw text and the number of windows asked for, whatever data set that text
+ * came from.
  */
 #ifndef WN_CMD_TRAIN_FEATURES_H
 #define WN_CMD_TRAIN_FEATURES_H
@@ -21,10 +22,11 @@
 struct wn_features;
 
 /* path NULL: a file without a name, gone at the end. The encoder and the
- * tokenizer stay the caller's. WN_REJECT: the file is of other weights. */
+ * tokenizer stay the caller's; settings is the SHA-256 of what else they are.
+ * WN_REJECT: the file is of other weights. */
 enum wn_status wn_features_open(struct wn_features **ret, const char *path,
     const struct wn_encoder *e, const struct wn_tokenizer *tokenizer,
-    struct wn_err *err);
+    const uint8_t settings[32], struct wn_err *err);
 void wn_features_free(struct wn_features *f);
 
 struct wn_features_ask {

@@ -7,10 +7,12 @@
  *   train_fit.c       heads, n-grams, what joins them, thresholds
  *   train_report.c    what it came to, with intervals
  *   train_write.c     the folder of weights and its card
+ *   train_folder.c    where it is made, and how it comes to its place
  */
 #ifndef WN_CMD_TRAIN_INT_H
 #define WN_CMD_TRAIN_INT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,8 +32,10 @@
 #define WN_TRAIN_FPR 0.01 /* what the shipped thresholds allow on dev */
 
 struct wn_train_conf_cmd {
-    const char *data_dir, *base_dir, *out_dir;
+    const char *data_dir, *base_dir, *out;
     const char *cache, *test, *about, *name;
+    struct wn_buf about_text; /* what `about` holds                    */
+    char out_dir[PATH_MAX];   /* `out`, by wn_train_folder_check()     */
     size_t rows_per_source, threads;
     uint64_t seed;
 };
@@ -119,17 +123,42 @@ void wn_train_table(
     struct wn_buf *out, const struct wn_train_figures figures[WN_HEADS]);
 
 /*
- * The folder is made in <out>.tmp and moved when it is whole: weights in use
- * are never half of one training and half of another.
+ * Fills conf->out_dir. WN_REJECT where a folder cannot be put there or where
+ * one stands that holds more than weights; touches nothing.
  */
-enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder *base, struct wn_err *err);
-/* What the base's encoder became: where the first call put it. */
+enum wn_status wn_train_folder_check(
+    struct wn_train_conf_cmd *conf, struct wn_err *err);
+/* The work folder, empty. */
+enum wn_status wn_train_folder_begin(
+    const struct wn_train_conf_cmd *conf, struct wn_err *err);
+/* Away with it, as far as it holds files of weights. */
+void wn_train_folder_drop(const struct wn_train_conf_cmd *conf);
+/*
+ * The work folder takes the place of <out>, and what was there is removed.
+ * Whoever opens <out> by its name finds one training whole; one who opens its
+ * files one by one at this very moment may still see both.
+ */
+enum wn_status wn_train_folder_swap(
+    const struct wn_train_conf_cmd *conf, struct wn_err *err);
 const char *wn_train_work_dir(
     const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes);
+
+/* File i of a folder of weights; NULL after the last. */
+const char *wn_train_file_name(size_t i);
+/* Reads conf->about, if one was given; about_text is the caller's to release
+ * in any case. */
+enum wn_status wn_train_read_about(
+    struct wn_train_conf_cmd *conf, struct wn_err *err);
+/* Of what the base's features depend on beside model.safetensors. */
+enum wn_status wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
+    uint8_t ret[WN_SHA256], struct wn_err *err);
+/* Begins the work folder: what the base's encoder becomes. */
+enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder *base, struct wn_err *err);
+/* The rest of it, and into its place once winnow opens it. */
 enum wn_status wn_train_write(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder *e, const struct wn_train_model *m,
-    const struct wn_train_set *const *sets, size_t sets_n,
-    const struct wn_train_report *report, struct wn_err *err);
+    const struct wn_encoder *e, const struct wn_tokenizer *t,
+    const struct wn_train_model *m, const struct wn_train_set *const *sets,
+    size_t sets_n, const struct wn_train_report *report, struct wn_err *err);
 
 #endif

@@ -1,14 +1,12 @@
 /*
- * The folder of weights: config.json, model.safetensors, the vocabulary, and
- * the card. It is put together beside its place and moved at the end.
+ * The folder of weights: config.json, model.safetensors, what the tokenizer
+ * reads, and the card. Written into the work folder of train_folder.c.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -16,8 +14,12 @@
 #include "cmd/train_int.h"
 
 #define CARD_BYTES_MAX (1u << 20)
+#define FILE_BYTES_MAX (64u << 20) /* as the readers of these files have it */
 
-/* What a folder holds; `must` of them are there in every base. */
+/* What a folder holds; `must` of them are there in every base. What is copied
+ * is what the tokenizer reads, and a file for other tools: tokenizer.json is
+ * stronger than tokenizer_config.json, so one without the other would cut
+ * texts in another way than the base does. */
 static const struct {
     const char *name;
     bool copied, must;
@@ -26,16 +28,24 @@ static const struct {
     { "model.safetensors", false, true },
     { "README.md", false, false },
     { "vocab.txt", true, true },
+    { "tokenizer.json", true, false },
     { "tokenizer_config.json", true, false },
     { "special_tokens_map.json", true, false },
 };
 #define FILES_N (sizeof(files) / sizeof(files[0]))
 
 const char *
+wn_train_file_name(size_t i)
+{
+    return i < FILES_N ? files[i].name : NULL;
+}
+
+const char *
 wn_train_work_dir(
     const struct wn_train_conf_cmd *conf, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "%s.tmp", conf->out_dir);
+    /* wn_train_folder_check() has left room */
+    snprintf(out, out_bytes, "%.*s.tmp", PATH_MAX - 8, conf->out_dir);
     return out;
 }
 
@@ -78,11 +88,58 @@ read_file(
         return errno == ENOENT
                    ? WN_OK
                    : wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+    while (!out->failed && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         wn_buf_add(out, chunk, n);
-    if (ferror(f) || out->failed)
-        rc = wn_fail(err, WN_REJECT, "%s: could not be read", path);
+    if (ferror(f))
+        rc = wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
+    else if (out->failed)
+        rc = wn_fail(
+            err, WN_REJECT, "%s: larger than %zu bytes", path, out->max);
     fclose(f);
+    return rc;
+}
+
+enum wn_status
+wn_train_read_about(struct wn_train_conf_cmd *conf, struct wn_err *err)
+{
+    bool found = true;
+    enum wn_status rc;
+
+    wn_buf_init(&conf->about_text, CARD_BYTES_MAX / 2);
+    if (conf->about == NULL)
+        return WN_OK;
+    rc = read_file(conf->about, &conf->about_text, &found, err);
+    if (rc == WN_OK && !found)
+        rc = wn_fail(err, WN_REJECT, "%s: %s", conf->about, strerror(ENOENT));
+    return rc;
+}
+
+/* What the base is beside its weights: another of these gives other tokens,
+ * or other numbers from the same ones. */
+enum wn_status
+wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
+    uint8_t ret[WN_SHA256], struct wn_err *err)
+{
+    static const char *const names[] = { "config.json", "1_Pooling/config.json",
+        "vocab.txt", "tokenizer.json", "tokenizer_config.json" };
+    enum { N = sizeof(names) / sizeof(names[0]) };
+    uint8_t sha[N][WN_SHA256];
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < N && rc == WN_OK; i++) {
+        char path[PATH_MAX];
+        struct wn_buf all;
+        bool found;
+
+        wn_buf_init(&all, FILE_BYTES_MAX);
+        rc = path_in(path, conf->base_dir, names[i], err);
+        if (rc == WN_OK)
+            rc = read_file(path, &all, &found, err);
+        wn_sha256(all.data, all.len, sha[i]);
+        wn_buf_release(&all);
+    }
+    if (rc == WN_OK)
+        wn_sha256(sha, sizeof(sha), ret);
     return rc;
 }
 
@@ -98,7 +155,7 @@ copy_files(const char *from, const char *to, struct wn_err *err)
 
         if (!files[i].copied)
             continue;
-        wn_buf_init(&all, 64u << 20);
+        wn_buf_init(&all, FILE_BYTES_MAX);
         rc = path_in(a, from, files[i].name, err);
         if (rc == WN_OK)
             rc = path_in(b, to, files[i].name, err);
@@ -137,8 +194,9 @@ data_json(const struct wn_train_set *const *sets, size_t n)
  * itself needs. */
 static enum wn_status
 write_config(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder_shape *shape, const struct wn_train_model *m,
-    const struct wn_train_set *const *sets, size_t sets_n, struct wn_err *err)
+    const struct wn_encoder_shape *shape, size_t vocab_lines,
+    const struct wn_train_model *m, const struct wn_train_set *const *sets,
+    size_t sets_n, struct wn_err *err)
 {
     char dir[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
     struct wn_joint joint = { .text_version = 0 };
@@ -166,6 +224,8 @@ write_config(const struct wn_train_conf_cmd *conf,
         json_object_set_new(winnow, "data", data_json(sets, sets_n));
         json_object_set_new(
             winnow, "seed", json_integer((json_int_t)conf->seed));
+        json_object_set_new(
+            winnow, "vocab_lines", json_integer((json_int_t)vocab_lines));
     }
     json_object_del(root, "_name_or_path");
     json_object_set_new(root, "winnow", winnow);
@@ -181,14 +241,13 @@ wn_train_write_base(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *base, struct wn_err *err)
 {
     char dir[PATH_MAX];
-    enum wn_status rc;
+    enum wn_status rc = wn_train_folder_begin(conf, err);
 
     wn_train_work_dir(conf, dir, sizeof(dir));
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
-    rc = copy_files(conf->base_dir, dir, err);
     if (rc == WN_OK)
-        rc = write_config(conf, wn_encoder_shape(base), NULL, NULL, 0, err);
+        rc = copy_files(conf->base_dir, dir, err);
+    if (rc == WN_OK)
+        rc = write_config(conf, wn_encoder_shape(base), 0, NULL, NULL, 0, err);
     if (rc == WN_OK)
         rc = wn_encoder_write_int8(base, dir, NULL, 0, err);
     return rc;
@@ -263,7 +322,6 @@ write_card(const struct wn_train_conf_cmd *conf,
 {
     char dir[PATH_MAX], path[PATH_MAX];
     struct wn_buf out;
-    bool found = true;
     enum wn_status rc;
 
     wn_buf_init(&out, CARD_BYTES_MAX);
@@ -277,10 +335,8 @@ write_card(const struct wn_train_conf_cmd *conf,
     wn_buf_str(&out, "\n");
     rc = path_in(
         path, wn_train_work_dir(conf, dir, sizeof(dir)), "README.md", err);
-    if (rc == WN_OK && conf->about != NULL)
-        rc = read_file(conf->about, &out, &found, err);
-    if (rc == WN_OK && !found)
-        rc = wn_fail(err, WN_REJECT, "%s: no such file", conf->about);
+    if (conf->about_text.len > 0)
+        wn_buf_add(&out, conf->about_text.data, conf->about_text.len);
     if (rc == WN_OK && out.failed)
         rc = wn_fail(
             err, WN_REJECT, "the card is larger than %u bytes", CARD_BYTES_MAX);
@@ -328,47 +384,36 @@ write_tensors(const struct wn_encoder *e, const char *dir,
         e, dir, extra, sizeof(extra) / sizeof(extra[0]), err);
 }
 
-/* From the work folder into its place; the weights file last, since it is
- * what a running service compares. */
+/* What no command would open must not take the place of what they do. */
 static enum wn_status
-move_files(
-    const struct wn_train_conf_cmd *conf, const char *dir, struct wn_err *err)
+check_opens(const char *dir, struct wn_err *err)
 {
-    if (mkdir(conf->out_dir, 0777) != 0 && errno != EEXIST)
-        return wn_fail(
-            err, WN_REJECT, "%s: %s", conf->out_dir, strerror(errno));
-    for (size_t i = 0; i < FILES_N; i++) {
-        char from[PATH_MAX], to[PATH_MAX];
-        enum wn_status rc = path_in(from, dir, files[i].name, err);
+    struct wn_classifier *c = NULL;
+    enum wn_status rc = wn_classifier_open(&c, dir, err);
 
-        if (rc == WN_OK)
-            rc = path_in(to, conf->out_dir, files[i].name, err);
-        if (rc != WN_OK)
-            return rc;
-        if (rename(from, to) != 0 && errno != ENOENT)
-            return wn_fail(err, WN_REJECT, "%s: %s", to, strerror(errno));
-    }
-    if (rmdir(dir) != 0)
-        return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
-    return WN_OK;
+    wn_classifier_free(c);
+    return rc;
 }
 
 enum wn_status
 wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
-    const struct wn_train_model *m, const struct wn_train_set *const *sets,
-    size_t sets_n, const struct wn_train_report *report, struct wn_err *err)
+    const struct wn_tokenizer *t, const struct wn_train_model *m,
+    const struct wn_train_set *const *sets, size_t sets_n,
+    const struct wn_train_report *report, struct wn_err *err)
 {
     const struct wn_encoder_shape *shape = wn_encoder_shape(e);
     char dir[PATH_MAX];
     enum wn_status rc;
 
     wn_train_work_dir(conf, dir, sizeof(dir));
-    rc = write_config(conf, shape, m, sets, sets_n, err);
+    rc = write_config(conf, shape, wn_tokenizer_vocab(t), m, sets, sets_n, err);
     if (rc == WN_OK)
         rc = write_card(conf, shape, sets, sets_n, report, err);
     if (rc == WN_OK)
         rc = write_tensors(e, dir, m, err);
     if (rc == WN_OK)
-        rc = move_files(conf, dir, err);
+        rc = check_opens(dir, err);
+    if (rc == WN_OK)
+        rc = wn_train_folder_swap(conf, err);
     return rc;
 }

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JSON_BYTES_MAX (64 << 20) /* tokenizer.json of large vocabularies */
 
@@ -15,8 +16,11 @@ static enum wn_status
 read_stream(json_t **ret, FILE *f, const char *file, struct wn_err *err)
 {
     json_error_t why;
+    struct stat sb;
     long size;
 
+    if (fstat(fileno(f), &sb) == 0 && S_ISDIR(sb.st_mode))
+        return wn_fail(err, WN_REJECT, "%s: is a directory", file);
     if (fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
         return wn_fail(err, WN_REJECT, "%s: not a regular file", file);
     if (size > JSON_BYTES_MAX)
@@ -232,6 +236,18 @@ read_pooling(struct wn_config *conf, const json_t *root, const char *dir,
     return rc;
 }
 
+/* winnow.vocab_lines, which folders of others and old ones of ours lack. */
+static enum wn_status
+read_vocab_lines(struct wn_config *conf, const json_t *root, struct wn_err *err)
+{
+    const json_t *own = json_object_get(root, "winnow");
+
+    if (json_object_get(own, "vocab_lines") == NULL)
+        return WN_OK;
+    return get_size(
+        own, "vocab_lines", 1, 4 << 20, &conf->shape.vocab_lines, err);
+}
+
 static enum wn_status
 read_precision(struct wn_config *conf, const json_t *root, struct wn_err *err)
 {
@@ -281,6 +297,8 @@ read_root(struct wn_config *conf, const json_t *root, const char *dir,
         rc = read_pooling(conf, root, dir, err);
     if (rc == WN_OK)
         rc = read_precision(conf, root, err);
+    if (rc == WN_OK)
+        rc = read_vocab_lines(conf, root, err);
     conf->shape.labels = json_object_size(json_object_get(root, "id2label"));
     return rc;
 }

@@ -40,6 +40,7 @@ struct wn_encoder_conf {
 struct wn_encoder_shape {
     size_t layers, hidden, heads, ffn, positions, types, vocab;
     size_t labels; /* of its own classification head; 0 where it has none */
+    size_t vocab_lines; /* of vocab.txt, as training saw it; 0 where unsaid */
     enum wn_pooling pooling;
 };
 

@@ -4,7 +4,8 @@
  * Every tensor is found by its name in one of three spellings of the family,
  * its shape is compared with config.json's, and it is converted to floats
  * into one block whose size is computed first. Tensors that are not asked for
- * (position_ids, heads of other tasks) are left alone.
+ * (position_ids, heads of other tasks) are left alone, but layers beyond those
+ * of config.json are an error.
  */
 #include <math.h>
 #include <stdio.h>
@@ -328,6 +329,29 @@ find_prefix(struct wn_encoder *e, struct wn_err *err)
     return bad(e, "embeddings.word_embeddings.weight", "is missing", err);
 }
 
+/* A config.json that says fewer layers than the file has would load, and be
+ * another network without a word. */
+static enum wn_status
+check_layers(const struct wn_encoder *e, struct wn_err *err)
+{
+    char start[NAME_MAX_LEN];
+    size_t len, layers = e->conf.shape.layers;
+
+    len = (size_t)snprintf(
+        start, sizeof(start), "%s%s.", e->prefix, parts[LAYER][e->conf.distil]);
+    for (size_t i = 0; i < wn_safetensors_n(e->file); i++) {
+        const char *name = wn_safetensors_at(e->file, i)->name;
+
+        if (strncmp(name, start, len) != 0 || name[len] < '0' ||
+            name[len] > '9' || strtoull(name + len, NULL, 10) < layers)
+            continue;
+        return wn_fail(err, WN_REJECT,
+            "%s: tensor '%.100s': config.json says %zu layers",
+            wn_safetensors_name(e->file), name, layers);
+    }
+    return WN_OK;
+}
+
 static enum wn_status
 load_embeddings(struct wn_encoder *e, struct wn_err *err)
 {
@@ -452,6 +476,8 @@ wn_encoder_load(
     enum wn_status rc;
 
     rc = find_prefix(e, err);
+    if (rc == WN_OK)
+        rc = check_layers(e, err);
     if (rc == WN_OK)
         rc = count_labels(e, err);
     if (rc == WN_OK)

@@ -12,7 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -307,6 +309,43 @@ read_header(struct wn_safetensors *st, struct wn_err *err)
     return rc;
 }
 
+/* Whether `name` lies in the folder of `path`. */
+static bool
+has_neighbour(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    int dir_len = slash == NULL ? 0 : (int)(slash - path + 1);
+    char other[PATH_MAX];
+    int n = snprintf(other, sizeof(other), "%.*s%s", dir_len, path, name);
+
+    return n > 0 && (size_t)n < sizeof(other) && access(other, F_OK) == 0;
+}
+
+/* Why a file that is not there is not there: what other tools write instead
+ * of it is named, with the way from there. */
+static enum wn_status
+missing(const struct wn_safetensors *st, const char *path, struct wn_err *err)
+{
+    static const char *const pickles[] = { "pytorch_model.bin",
+        "pytorch_model.bin.index.json", "model.bin" };
+    char shards[64];
+    int n = snprintf(shards, sizeof(shards), "%s.index.json", st->file);
+
+    if (n > 0 && (size_t)n < sizeof(shards) && has_neighbour(path, shards))
+        return wn_fail(err, WN_REJECT,
+            "%s: is not there, but %s is: shards are not supported; merge "
+            "them with save_pretrained(..., max_shard_size=\"100GB\")",
+            path, shards);
+    for (size_t i = 0; i < sizeof(pickles) / sizeof(pickles[0]); i++)
+        if (has_neighbour(path, pickles[i]))
+            return wn_fail(err, WN_REJECT,
+                "%s: is not there, but %s is: pickle files can run code and "
+                "are refused; convert it with save_pretrained(..., "
+                "safe_serialization=True)",
+                path, pickles[i]);
+    return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(ENOENT));
+}
+
 static enum wn_status
 map_file(struct wn_safetensors *st, const char *path, struct wn_err *err)
 {
@@ -316,6 +355,8 @@ map_file(struct wn_safetensors *st, const char *path, struct wn_err *err)
     int fd;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return missing(st, path, err);
     if (fd < 0)
         return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
     if (fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode) || sb.st_size == 0) {

@@ -12,12 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <unicode/utf8.h>
 
 #include "model/unicode.h"
 
 #define PIECE_MAX 512 /* bytes; the longest of BERT's own has 18 */
+#define LINE_MAX_LEN (4 * PIECE_MAX) /* with white space at its end */
+#define FILE_BYTES_MAX (64u << 20)
 #define ID_MAX (1 << 24)
 
 struct entry {
@@ -196,27 +199,56 @@ trim_end(const char *p, size_t len)
     return (size_t)end;
 }
 
+/* The next line without its newline into line[]; its length, LINE_MAX_LEN + 1
+ * where it is longer than LINE_MAX_LEN, or -1 at the end of the file. */
+static int
+next_line(FILE *f, char line[LINE_MAX_LEN + 1])
+{
+    int c, len = 0;
+
+    while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+        line[len++] = (char)c;
+        if (len > LINE_MAX_LEN)
+            return len;
+    }
+    return c == EOF && len == 0 ? -1 : len;
+}
+
 static enum wn_status
 read_lines(struct wn_vocab *v, FILE *f, struct wn_err *err)
 {
+    char line[LINE_MAX_LEN + 1];
     enum wn_status rc = WN_OK;
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
 
     for (int32_t id = 0; rc == WN_OK; id++) {
-        len = getline(&line, &cap, f);
+        int len = next_line(f, line);
+
         if (len < 0)
             break;
-        if (len > 4 * PIECE_MAX)
+        if (len > LINE_MAX_LEN)
             rc = wn_fail(err, WN_REJECT, "line %d is too long", (int)id + 1);
         else
             rc = wn_vocab_add(v, line, trim_end(line, (size_t)len), id, err);
     }
     if (rc == WN_OK && ferror(f))
         rc = wn_fail(err, WN_REJECT, "%s", strerror(errno));
-    free(line);
     return rc;
+}
+
+static enum wn_status
+check_file(FILE *f, struct wn_err *err)
+{
+    struct stat sb;
+
+    if (fstat(fileno(f), &sb) != 0)
+        return wn_fail(err, WN_REJECT, "%s", strerror(errno));
+    if (S_ISDIR(sb.st_mode))
+        return wn_fail(err, WN_REJECT, "is a directory");
+    if (!S_ISREG(sb.st_mode))
+        return wn_fail(err, WN_REJECT, "not a regular file");
+    if (sb.st_size > (off_t)FILE_BYTES_MAX)
+        return wn_fail(err, WN_REJECT, "larger than 64 MiB");
+    return WN_OK;
 }
 
 enum wn_status
@@ -227,7 +259,9 @@ wn_vocab_read(struct wn_vocab *v, const char *path, struct wn_err *err)
 
     if (f == NULL)
         return wn_fail(err, WN_REJECT, "%s: %s", path, strerror(errno));
-    rc = read_lines(v, f, err);
+    rc = check_file(f, err);
+    if (rc == WN_OK)
+        rc = read_lines(v, f, err);
     if (rc != WN_OK)
         wn_fail_in(err, rc, "%s", path);
     fclose(f);

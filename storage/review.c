@@ -11,6 +11,7 @@
 
 #include "core/cbor.h"
 #include "core/clock.h"
+#include "core/utf8.h"
 #include "storage/batch_int.h"
 #include "storage/report_int.h"
 
@@ -80,6 +81,35 @@ wn_review_list(struct wn_store *st, const char *state, size_t items_max,
 }
 
 /* --- decisions --- */
+
+static bool
+is_utf8(const char *s, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t n = wn_utf8_len(s + at, len - at);
+
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+enum wn_status
+wn_review_check(const char *staff_id, const char *reason, struct wn_err *err)
+{
+    size_t staff_len = staff_id == NULL ? 0 : strlen(staff_id);
+    size_t reason_len = reason == NULL ? 0 : strlen(reason);
+
+    if (staff_len == 0 || staff_len > WN_REVIEW_STAFF_MAX ||
+        !is_utf8(staff_id, staff_len))
+        return wn_fail(err, WN_REJECT, "staff must be 1 to %d bytes of UTF-8",
+            WN_REVIEW_STAFF_MAX);
+    if (reason_len > WN_REVIEW_REASON_MAX || !is_utf8(reason, reason_len))
+        return wn_fail(err, WN_REJECT,
+            "reason must be at most %d bytes of UTF-8", WN_REVIEW_REASON_MAX);
+    return WN_OK;
+}
 
 /* What is decided about, with its row locked. */
 struct subject {
@@ -366,9 +396,11 @@ wn_review_decide(struct wn_store *st, const struct wn_decision *d,
         .action = d->action,
         .at_us = wn_clock_now_us() };
     struct wn_arena arena;
-    enum wn_status rc = wn_conn_ready(st, err);
+    enum wn_status rc = wn_review_check(s.staff_id, s.reason, err);
 
     wn_arena_init(&arena, 4096, 1u << 20);
+    if (rc == WN_OK)
+        rc = wn_conn_ready(st, err);
     if (rc == WN_OK)
         rc = wn_month_ready(st, s.at_us, err);
     if (rc == WN_OK)
@@ -462,26 +494,41 @@ import_rows(struct wn_store *st, const struct wn_imported *im, int64_t ts,
     return rc;
 }
 
+static enum wn_status
+find_ref(
+    struct wn_store *st, const char *ref, bool *ret_known, struct wn_err *err)
+{
+    struct wn_params p = { .n = 0 };
+    PGresult *res;
+    enum wn_status rc;
+
+    wn_param_text(&p, ref);
+    rc = wn_query(
+        st, "SELECT 1 FROM winnow.decision WHERE ref = $1", &p, &res, err);
+    if (rc != WN_OK)
+        return rc;
+    *ret_known = PQntuples(res) > 0;
+    PQclear(res);
+    return WN_OK;
+}
+
 /* The post, then the chain, as in a decision. */
 static enum wn_status
 import(struct wn_store *st, const struct wn_imported *im, int64_t ts,
-    struct subject *s, struct wn_err *err)
+    struct subject *s, bool *ret_known, struct wn_err *err)
 {
-    struct wn_params p = { .n = 0 };
     struct staff_chain chain;
-    PGresult *res;
+    bool known = false;
     enum wn_status rc;
     int64_t version = 0;
 
-    wn_param_text(&p, im->ref);
     rc = wn_query_simple(st, "BEGIN", err);
     if (rc == WN_OK)
-        rc = wn_query(
-            st, "SELECT 1 FROM winnow.decision WHERE ref = $1", &p, &res, err);
-    if (rc == WN_OK) {
-        if (PQntuples(res) > 0)
-            rc = wn_fail(err, WN_REJECT, "already imported");
-        PQclear(res);
+        rc = find_ref(st, im->ref, &known, err);
+    if (rc == WN_OK && known) {
+        wn_rollback(st);
+        *ret_known = true;
+        return WN_OK;
     }
     if (rc == WN_OK)
         rc = import_post(st, im, ts, &version, err);
@@ -495,14 +542,16 @@ import(struct wn_store *st, const struct wn_imported *im, int64_t ts,
         rc = insert_decision(st, s, im->ref, err);
     if (rc == WN_OK)
         rc = audit_and_commit(st, &chain, s, err);
-    if (rc != WN_OK)
+    if (rc == WN_OK)
+        *ret_known = false;
+    else
         wn_rollback(st);
     return rc;
 }
 
 enum wn_status
-wn_review_import(
-    struct wn_store *st, const struct wn_imported *im, struct wn_err *err)
+wn_review_import(struct wn_store *st, const struct wn_imported *im,
+    bool *ret_known, struct wn_err *err)
 {
     struct subject s = { .post_id = im->post_id,
         .staff_id = im->staff_id,
@@ -511,9 +560,11 @@ wn_review_import(
         .action = im->action,
         .at_us = im->at_us };
     int64_t now = wn_clock_now_us();
-    enum wn_status rc = wn_conn_ready(st, err);
+    enum wn_status rc = wn_review_check(s.staff_id, s.reason, err);
     int64_t ts;
 
+    if (rc == WN_OK)
+        rc = wn_conn_ready(st, err);
     if (rc != WN_OK)
         return rc;
     ts = wn_time_clamp(st, now, im->at_us == WN_TIME_UNKNOWN ? now : im->at_us);
@@ -523,6 +574,6 @@ wn_review_import(
     if (rc == WN_OK)
         rc = wn_month_ready(st, now, err);
     if (rc == WN_OK)
-        rc = import(st, im, ts, &s, err);
+        rc = import(st, im, ts, &s, ret_known, err);
     return rc;
 }

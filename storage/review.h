@@ -26,6 +26,13 @@ enum wn_status wn_review_list(struct wn_store *st, const char *state,
     size_t items_max, struct wn_arena *arena, struct wn_review_item **ret,
     size_t *ret_n, struct wn_err *err);
 
+#define WN_REVIEW_STAFF_MAX 256   /* bytes */
+#define WN_REVIEW_REASON_MAX 4096 /* bytes */
+/* WN_REJECT: what is wrong with who decides and why. Decisions and imports
+ * are held against it; who takes arguments asks before it connects. */
+enum wn_status wn_review_check(
+    const char *staff_id, const char *reason, struct wn_err *err);
+
 enum wn_label { WN_LABEL_UNSAID = -1, WN_LABEL_NO = 0, WN_LABEL_YES = 1 };
 struct wn_decision {
     int64_t item;
@@ -35,14 +42,14 @@ struct wn_decision {
     enum wn_action action;
     const char *reason; /* may be "" */
 };
-/* WN_REJECT: no such item, decided already, closed, or the post has changed
- * since; the text says which. */
+/* WN_REJECT: wn_review_check(), no such item, decided already, closed, or the
+ * post has changed since; the text says which. */
 enum wn_status wn_review_decide(struct wn_store *st,
     const struct wn_decision *d, int64_t *ret_id, struct wn_err *err);
 
 /* A decision from elsewhere (a past moderation log): item, content and
- * decision in one transaction. ref makes it idempotent: the same ref again is
- * WN_REJECT "already imported". */
+ * decision in one transaction. ref makes it idempotent: the same ref again
+ * changes nothing, and *ret_known says so. */
 struct wn_imported {
     const char *ref, *post_id, *author_id, *staff_id, *reason;
     struct wn_str text;
@@ -50,7 +57,7 @@ struct wn_imported {
     enum wn_action action;
     int64_t at_us;
 };
-enum wn_status wn_review_import(
-    struct wn_store *st, const struct wn_imported *im, struct wn_err *err);
+enum wn_status wn_review_import(struct wn_store *st,
+    const struct wn_imported *im, bool *ret_known, struct wn_err *err);
 
 #endif

@@ -14,7 +14,7 @@ static int
 winnow(const char *db, const char *args)
 {
     const char *build = getenv("BUILD");
-    char line[2048];
+    char line[8192];
     size_t n;
     FILE *f;
 
@@ -109,6 +109,59 @@ import_names_bad_lines_and_takes_the_others_once(void **state)
         wn_pg_number(pg, "r1", "SELECT count(*) FROM winnow.decision"), 2);
 }
 
+#define LINE(ref, more)                                                        \
+    "{\"ref\":\"" ref "\",\"post_id\":\"p\",\"author_id\":\"a\","              \
+    "\"action\":\"allow\",\"at\":\"2026-10-01T12:00:00Z\"," more "}\n"
+
+/* clang-format off */
+static const char odd_lines[] =
+    LINE("b1", "\"text\":\"a\\u0000b\"")
+    LINE("b2", "\"text\":\"a\xff" "b\"")
+    LINE("b3", "\"text\":\"x\",\"reason\":[\"why\"]")
+    LINE("b4", "\"text\":\"x\",\"staff\":7")
+    LINE("b5", "\"text\":\"x\",\"reason\":null")
+    LINE("b\xfe", "\"text\":\"x\"")
+    "\x1b[31m\n";
+/* clang-format on */
+
+static void
+import_repairs_a_text_and_drops_no_reason(void **state)
+{
+    const char *path = write_log(odd_lines);
+    char args[600];
+
+    wn_pg_create_db(pg, "r2");
+    expect("r2", "migrate", 0, "applied");
+    snprintf(args, sizeof(args), "review import %s --staff=bob", path);
+    expect("r2", args, 1, "3 imported, 0 imported before, 4 bad");
+    assert_non_null(strstr(output, "log.jsonl:3: \"reason\" must be a string"));
+    assert_non_null(strstr(output, "log.jsonl:4: \"staff\" must be a string"));
+    assert_non_null(strstr(output, "log.jsonl:6: \"ref\" has broken"));
+    assert_non_null(strstr(output, "log.jsonl:7: "));
+    assert_null(strchr(output, '\x1b'));
+    assert_int_equal(wn_pg_number(pg, "r2",
+                         "SELECT count(*) FROM winnow.content WHERE text = "
+                         "U&'a\\FFFDb'"),
+        2);
+}
+
+static void
+who_decides_is_looked_at_before_anything(void **state)
+{
+    char args[6000];
+
+    expect("none",
+        "review decide 7 --action=allow --staff=\"$(printf "
+        "'bad\\377')\"",
+        2, "--staff must be 1 to 256 bytes of UTF-8");
+    expect("none", "review import /nowhere --staff=\"$(printf 'bad\\377')\"", 2,
+        "--staff must be");
+    expect("none", "review import /nowhere --staff=", 2, "--staff must be");
+    snprintf(args, sizeof(args),
+        "review decide 7 --action=allow --staff=ana --reason=%04097d", 0);
+    expect("none", args, 2, "--reason must be at most 4096 bytes");
+}
+
 static void
 what_is_listed_cannot_steer_the_terminal(void **state)
 {
@@ -174,6 +227,8 @@ main(void)
         cmocka_unit_test(a_database_without_schema_names_the_command),
         cmocka_unit_test(a_server_that_is_not_there_is_exit_1_and_no_password),
         cmocka_unit_test(import_names_bad_lines_and_takes_the_others_once),
+        cmocka_unit_test(import_repairs_a_text_and_drops_no_reason),
+        cmocka_unit_test(who_decides_is_looked_at_before_anything),
         cmocka_unit_test(what_is_listed_cannot_steer_the_terminal),
         cmocka_unit_test(a_decided_item_is_not_decided_again),
         cmocka_unit_test(decide_refuses_bad_usage_before_it_connects),

@@ -124,6 +124,7 @@ review_import_is_idempotent_and_does_not_hide_the_live_post(void **state)
     struct wn_store *st, *desk;
     struct wn_claim c;
     struct wn_err err;
+    bool known = true;
     struct wn_imported im = { .ref = "log-1",
         .post_id = "p",
         .author_id = "a",
@@ -138,9 +139,10 @@ review_import_is_idempotent_and_does_not_hide_the_live_post(void **state)
     kit_open(&k);
     st = kit_store(&k, k.worker, "w");
     desk = console(&k);
-    assert_wn_ok(wn_review_import(desk, &im, &err), &err);
-    assert_int_equal(wn_review_import(desk, &im, &err), WN_REJECT);
-    assert_string_equal(err.text, "already imported");
+    assert_wn_ok(wn_review_import(desk, &im, &known, &err), &err);
+    assert_false(known);
+    assert_wn_ok(wn_review_import(desk, &im, &known, &err), &err);
+    assert_true(known);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.decision"), 1);
     c = kit_claim(st, 0);
     assert_int_equal(
@@ -148,9 +150,55 @@ review_import_is_idempotent_and_does_not_hide_the_live_post(void **state)
     assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 1, "p")), WN_ERASED);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 0);
     im.ref = "log-2";
-    assert_int_equal(wn_review_import(desk, &im, &err), WN_REJECT);
+    assert_int_equal(wn_review_import(desk, &im, &known, &err), WN_REJECT);
     assert_string_equal(err.text, "the post was deleted");
+    assert_true(known); /* untouched */
     kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+review_bounds_who_decides_and_why(void **state)
+{
+    static char longest[WN_REVIEW_REASON_MAX + 2];
+    struct kit k;
+    struct wn_store *desk;
+    struct wn_decision d = decision(1);
+    struct wn_imported im = { .ref = "log-1",
+        .post_id = "p",
+        .author_id = "a",
+        .text = { "words", 5 },
+        .action = WN_REMOVE,
+        .at_us = 1700000000000000 };
+    struct wn_err err;
+    bool known;
+
+    (void)state;
+    kit_open(&k);
+    desk = console(&k);
+    memset(longest, 'x', WN_REVIEW_REASON_MAX);
+    d.reason = longest;
+    assert_int_equal(wn_review_decide(desk, &d, NULL, &err), WN_REJECT);
+    assert_string_equal(err.text, "no such item");
+    longest[WN_REVIEW_REASON_MAX] = 'x';
+    assert_int_equal(wn_review_decide(desk, &d, NULL, &err), WN_REJECT);
+    assert_string_equal(err.text, "reason must be at most 4096 bytes of UTF-8");
+    d.reason = "\xff";
+    assert_int_equal(wn_review_decide(desk, &d, NULL, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "reason must be"));
+    d.reason = "";
+    d.staff_id = "bad\xff";
+    assert_int_equal(wn_review_decide(desk, &d, NULL, &err), WN_REJECT);
+    assert_string_equal(err.text, "staff must be 1 to 256 bytes of UTF-8");
+    longest[WN_REVIEW_STAFF_MAX + 1] = '\0';
+    for (int i = 0; i < 3; i++) {
+        im.staff_id = i == 0 ? longest : i == 1 ? "" : NULL;
+        assert_int_equal(wn_review_import(desk, &im, &known, &err), WN_REJECT);
+        assert_string_equal(err.text, "staff must be 1 to 256 bytes of UTF-8");
+    }
+    longest[WN_REVIEW_STAFF_MAX] = '\0';
+    im.staff_id = longest;
+    assert_wn_ok(wn_review_import(desk, &im, &known, &err), &err);
     kit_close(&k);
 }
 
@@ -306,6 +354,7 @@ main(void)
         cmocka_unit_test(review_edit_or_deletion_closes_the_item),
         cmocka_unit_test(
             review_import_is_idempotent_and_does_not_hide_the_live_post),
+        cmocka_unit_test(review_bounds_who_decides_and_why),
         cmocka_unit_test(store_two_workers_on_the_same_posts_keep_one_state),
         cmocka_unit_test(report_counts_what_is_there),
     };

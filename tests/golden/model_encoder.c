@@ -2,7 +2,7 @@
  * Logits and pooled features against the reference implementation, on the
  * 200 texts of texts.jsonl (made by make_golden.py). Three small classifiers
  * lie beside this file. all-MiniLM-L6-v2 itself is compared where
- * WINNOW_MINILM_DIR names its folder. Runs in the repository's root.
+ * WN_TEST_MINILM_DIR names its folder. Runs in the repository's root.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -234,7 +234,7 @@ compare_projections(
 static void
 minilm_features_are_those_of_the_reference(void **state)
 {
-    const char *dir = getenv("WINNOW_MINILM_DIR");
+    const char *dir = getenv("WN_TEST_MINILM_DIR");
     struct compare c = { .largest = 0 };
     struct model m;
     float *want;

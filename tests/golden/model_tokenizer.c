@@ -2,7 +2,7 @@
  * Token ids against the reference implementation, over a corpus of 25,056
  * lines that this program makes from the same recipe as make_golden.py.
  *
- * The vocabulary is that of the weights (WINNOW_WEIGHTS_DIR, or
+ * The vocabulary is that of the weights (WN_TEST_WEIGHTS_DIR, or
  * model/weights/winnow), and then one of single letters: where the first says
  * [UNK] to a whole word, the second shows each character and their order.
  * Runs in the repository's root.
@@ -22,7 +22,7 @@
 static const char *
 weights_dir(void)
 {
-    const char *dir = getenv("WINNOW_WEIGHTS_DIR");
+    const char *dir = getenv("WN_TEST_WEIGHTS_DIR");
 
     return dir == NULL || dir[0] == '\0' ? "model/weights/winnow" : dir;
 }

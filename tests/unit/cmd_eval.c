@@ -294,10 +294,101 @@ eval_says_what_is_wrong(void **state)
     assert_string_equal(output(""), "");
 }
 
+static const char good[] = "{\"text\":\"x\",\"labels\":{\"spam\":1}}\n";
+
+/* What `winnow eval` says of a file of these bytes, or of its first `cut`
+ * bytes as gzip (0: plain). */
+static const char *
+says_of(const char *bytes, size_t len, size_t cut)
+{
+    char args[13000], path[4300];
+    FILE *f;
+    gzFile z;
+
+    snprintf(path, sizeof(path), "%s/odd.jsonl", wn_test_dir());
+    if (cut > 0) {
+        z = gzopen(path, "wb");
+        assert_non_null(z);
+        assert_int_equal(gzwrite(z, bytes, (unsigned)len), len);
+        assert_int_equal(gzclose(z), Z_OK);
+        assert_int_equal(truncate(path, (off_t)cut), 0);
+    } else {
+        f = fopen(path, "we");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, len, f), len);
+        assert_int_equal(fclose(f), 0);
+    }
+    snprintf(args, sizeof(args), "'%s' --weights '%s'", path, weights);
+    assert_int_equal(run(args), 1);
+    return output(".err");
+}
+
+static void
+assert_says(const char *text, const char *want)
+{
+    if (strstr(text, want) == NULL)
+        fail_msg("'%s' does not say '%s'", text, want);
+}
+
+static void
+eval_counts_lines_whatever_is_in_them(void **state)
+{
+    static char text[3 * sizeof(good) + 64];
+    size_t n = strlen(good);
+
+    (void)state;
+    /* a zero byte ended the line for gzgets() and strlen() */
+    memcpy(text, good, n);
+    memcpy(text + n, "{\"text\":\"\0\"}\n", 14);
+    memcpy(text + n + 14, good, n);
+    assert_says(says_of(text, 2 * n + 14, 0), "odd.jsonl:2: ");
+    /* blank lines are passed over and counted; no newline at the end */
+    n = (size_t)snprintf(text, sizeof(text), "%s \t\r\n\n{", good);
+    assert_says(says_of(text, n, 0), "odd.jsonl:4: ");
+}
+
+static void
+eval_says_what_is_no_file_of_lines(void **state)
+{
+    size_t n = (size_t)17 << 20;
+    char *text = malloc(n), args[13000];
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'x', n);
+    assert_says(says_of(text, n, 0), "odd.jsonl:1: longer than 16777216");
+    for (size_t i = 0; i + sizeof(good) < 9000; i += strlen(good))
+        memcpy(text + i, good, strlen(good));
+    assert_says(says_of(text, 9000, 60), "the gzip file is cut off");
+    free(text);
+    snprintf(args, sizeof(args), "'%s' --weights '%s'", wn_test_dir(), weights);
+    assert_int_equal(run(args), 1);
+    assert_says(output(".err"), ": is a directory");
+}
+
+static void
+eval_reads_standard_input(void **state)
+{
+    char args[13000];
+
+    (void)state;
+    snprintf(args, sizeof(args), "- '%s' --weights '%s' <'%s'", gzipped,
+        weights, plain);
+    if (run(args) != 0)
+        fail_msg("%s", output(".err"));
+    assert_says(output(""), "rows       230");
+    snprintf(args, sizeof(args), "- --weights '%s' <'%s'", weights, gzipped);
+    assert_int_equal(run(args), 0);
+    assert_says(output(""), "rows       115");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(eval_prints_what_brute_force_says),
     cmocka_unit_test(eval_prints_a_table_for_people),
     cmocka_unit_test(eval_says_what_is_wrong),
+    cmocka_unit_test(eval_counts_lines_whatever_is_in_them),
+    cmocka_unit_test(eval_says_what_is_no_file_of_lines),
+    cmocka_unit_test(eval_reads_standard_input),
 };
 
 int

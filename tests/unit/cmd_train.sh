@@ -1,6 +1,7 @@
 #!/bin/sh
 # Training on a tiny set with a tiny checkpoint: the weights load and tell the classes apart, the same seed gives the
-# same weights, kept features are used again, and what is wrong with the data is named by file and line.
+# same weights, kept features are used again, what is wrong with the data is named by file and line, and weights that
+# were there are replaced whole or not at all.
 set -u
 w=${BUILD:-build}/winnow
 [ -x "$w" ] || { echo "# $w is not built"; exit 1; }
@@ -54,6 +55,14 @@ grep -q 'made by a test' "$dir/a/README.md" || wrong "the card lacks what --abou
 [ "$(jq -r '.winnow.data["train.jsonl"]' "$dir/a/config.json")" = "$(sha256sum <"$dir/data/train.jsonl" | cut -d' ' -f1)" ] ||
     wrong "config.json does not name the data"
 
+[ "$(jq -r '.winnow.vocab_lines' "$dir/a/config.json")" = "$(wc -l <"$dir/a/vocab.txt")" ] ||
+    wrong "config.json does not say how long the vocabulary is"
+
+# a vocabulary that was cut off would give other tokens
+cp -r "$dir/a" "$dir/short"
+sed '$d' "$dir/a/vocab.txt" >"$dir/short/vocab.txt"
+status 78 eval "$dir/test.jsonl" --weights "$dir/short"; says 'winnow.vocab_lines says 292'
+
 status 0 eval "$dir/test.jsonl" --weights "$dir/a" --json
 auc=$(jq -rs '[.[] | .. | objects | select(has("auc")) | .auc] | max' "$dir/out" 2>/dev/null)
 [ "$auc" = 1 ] || [ "$auc" = 1.0 ] || wrong "AUC '$auc' on two classes that share no word"
@@ -67,6 +76,71 @@ cmp -s "$dir/a/config.json" "$dir/b/config.json" || wrong "the same seed gave an
 head -c $(($(wc -c <"$dir/cache") - 7)) "$dir/cache" >"$dir/cut"
 train c --cache "$dir/cut" --name tiny-1 --rows-per-source 15 --test "$dir/test.jsonl"
 cmp -s "$dir/a/model.safetensors" "$dir/c/model.safetensors" || wrong "features that were cut off gave other weights"
+
+# nothing of an earlier training, nor of one that was killed, is in the folder
+cp -r "$dir/a" "$dir/f"
+echo '{"do_lower_case": false}' >"$dir/f/tokenizer_config.json"
+cp -r "$dir/f" "$dir/f.tmp"
+: >"$dir/f.tmp/model.safetensors.tmp"
+train f --cache "$dir/cache" --test "$dir/test.jsonl" --name tiny-1 --rows-per-source 15
+[ "$(ls "$dir/f")" = "$(ls "$dir/b")" ] || wrong "f holds $(ls "$dir/f")"
+cmp -s "$dir/f/config.json" "$dir/b/config.json" || wrong "another config.json over an old folder"
+[ ! -e "$dir/f.tmp" ] && [ ! -e "$dir/f.old" ] || wrong "something stayed beside f"
+
+# the way without RENAME_EXCHANGE; a sanitizer wants to be the first library
+if [ "${BUILD#*san-}" = "${BUILD-}" ]; then
+    echo 'int renameat2(int a, const char *b, int c, const char *d, unsigned e);
+#include <errno.h>
+int renameat2(int a, const char *b, int c, const char *d, unsigned e) { (void)a, (void)b, (void)c, (void)d, (void)e;
+    errno = EINVAL; return -1; }' >"$dir/no.c"
+    ${CC:-cc} -shared -fPIC -o "$dir/no.so" "$dir/no.c" || wrong "no compiler"
+    ino=$(stat -c %i "$dir/f")
+    echo '{"do_lower_case": false}' >"$dir/f/tokenizer_config.json"
+    LD_PRELOAD=$dir/no.so train f --cache "$dir/cache" --name tiny-2 --rows-per-source 15
+    [ "$(ls "$dir/f")" = "$(ls "$dir/b")" ] || wrong "f holds $(ls "$dir/f")"
+    [ "$(jq -r '.winnow.name' "$dir/f/config.json")" = tiny-2 ] || wrong "f is the old one"
+    [ "$(stat -c %i "$dir/f")" != "$ino" ] || wrong "f is the same folder"
+    [ ! -e "$dir/f.tmp" ] && [ ! -e "$dir/f.old" ] || wrong "something stayed beside f"
+fi
+
+# links are followed, and slashes at the end are none of the name
+ln -s f "$dir/link"
+train link/ --cache "$dir/cache" --name tiny-3 --rows-per-source 15
+[ -h "$dir/link" ] && [ "$(jq -r '.winnow.name' "$dir/f/config.json")" = tiny-3 ] || wrong "the link is gone, or not followed"
+
+# a base of another normalizer: the weights cut texts as it does
+cp -r tests/golden/bert "$dir/cased"
+echo '{"normalizer":{"type":"BertNormalizer","lowercase":false},"model":{"type":"WordPiece","max_input_chars_per_word":7}}' \
+    >"$dir/cased/tokenizer.json"
+status 0 train --heads-only --data "$dir/data" --base "$dir/cased" --out "$dir/g"
+cmp -s "$dir/cased/tokenizer.json" "$dir/g/tokenizer.json" || wrong "tokenizer.json stayed behind"
+# and what was kept of the other one is not taken for it
+status 1 train --heads-only --data "$dir/data" --base "$dir/cased" --out "$dir/g" --cache "$dir/cache"
+says 'remove the file'
+
+# what can be known before the work is
+early() { # STATUS SAYS MORE...
+    want=$1; text=$2; shift 2
+    status "$want" train --heads-only --data "$dir/nowhere" --base tests/golden/bert "$@"
+    says "$text"
+    if grep -q 'nowhere' "$dir/out"; then wrong "the data came first: $*"; fi
+}
+for n in 'my model v2' a/b ü 0123456789012345678901234567890123456789012345678901234567890123; do
+    early 2 '--name takes 1 to 63' --out "$dir/h" --name "$n"
+done
+early 1 '/nonexistent: No such file' --out "$dir/h" --about /nonexistent
+early 1 'larger than' --out "$dir/h" --about /dev/zero
+early 1 'No such file' --out "$dir/none/h"
+cp -r "$dir/a" "$dir/owned"; : >"$dir/owned/notes.txt"
+early 1 "holds 'notes.txt'" --out "$dir/owned"
+cp -r "$dir/a" "$dir/h.tmp"; : >"$dir/h.tmp/notes.txt"
+early 1 "holds 'notes.txt'" --out "$dir/h"
+[ -e "$dir/h.tmp/config.json" ] && [ -e "$dir/owned/config.json" ] || wrong "files of somebody's folder are gone"
+
+# a training that fails leaves the old weights, and nothing beside them
+"$w" train --heads-only --data "$dir/data" --base "$dir/a" --out "$dir/f" --cache "$dir/nowhere/cache" >"$dir/out" 2>&1 &&
+    wrong "a cache in no folder"
+[ "$(jq -r '.winnow.name' "$dir/f/config.json")" = tiny-3 ] && [ ! -e "$dir/f.tmp" ] || wrong "a failure changed f or left f.tmp"
 
 sed 5d "$dir/cache" | head -c 40 >"$dir/other"
 status 1 train --heads-only --data "$dir/data" --base tests/golden/bert --out "$dir/d" --cache "$dir/other"

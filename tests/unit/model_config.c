@@ -262,6 +262,27 @@ pooling_is_ours_then_that_of_sentence_transformers(void **state)
 }
 
 static void
+lines_of_the_vocabulary_may_be_said(void **state)
+{
+    static const char *const wrong[] = { "0", "-1", "1.5", "\"6\"", "null",
+        "4194305" };
+    char member[64];
+
+    (void)state;
+    assert_int_equal(reads(BERT, NULL, NULL).shape.vocab_lines, 0);
+    assert_int_equal(
+        reads(BERT, "winnow", "{\"pooling\":\"cls\",\"vocab_lines\":30522}")
+            .shape.vocab_lines,
+        30522);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(member, sizeof(member),
+            "{\"pooling\":\"cls\",\"vocab_lines\":%s}", wrong[i]);
+        write_config(BERT, "winnow", member);
+        assert_rejects("'vocab_lines' is not an integer");
+    }
+}
+
+static void
 bytes_that_are_no_object_are_rejected(void **state)
 {
     static const struct {
@@ -307,6 +328,7 @@ a_file_may_be_missing_only_where_it_is_optional(void **state)
     /* a folder is no file, even where none is needed */
     assert_int_equal(
         wn_config_load_json(&root, "/", "tmp", true, &err), WN_REJECT);
+    assert_string_equal(err.text, "tmp: is a directory");
     assert_null(root);
 }
 
@@ -337,6 +359,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(epsilon_is_a_small_positive_number),
     cmocka_unit_test(labels_are_counted),
     cmocka_unit_test(pooling_is_ours_then_that_of_sentence_transformers),
+    cmocka_unit_test(lines_of_the_vocabulary_may_be_said),
     cmocka_unit_test(bytes_that_are_no_object_are_rejected),
     cmocka_unit_test(a_file_may_be_missing_only_where_it_is_optional),
     cmocka_unit_test(a_file_of_gigabytes_is_not_read),

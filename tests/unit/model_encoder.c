@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "model/safetensors_int.h"
 #include "tests/lib/test.h"
@@ -351,6 +352,8 @@ config_and_weights_must_agree(void **state)
     } rows[] = {
         { "\"hidden_size\": 32", "\"hidden_size\": 64", "fewer numbers" },
         { "\"hidden_size\": 32", "\"hidden_size\": 16", "shape is not" },
+        { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",
+            "config.json says 1 layers" },
         { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
             "fewer numbers" },
         { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 128",
@@ -474,6 +477,35 @@ folders_without_their_files_are_rejected(void **state)
     make_dir(dir);
     copy_config(BERT, dir, NULL, NULL);
     assert_rejects(dir, "model.safetensors: No such file");
+}
+
+static void
+write_empty(const char *dir, const char *name)
+{
+    char path[4300];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void
+other_files_of_weights_are_named_with_the_way_from_there(void **state)
+{
+    char dir[4200];
+
+    (void)state;
+    make_dir(dir);
+    copy_config(BERT, dir, NULL, NULL);
+    write_empty(dir, "pytorch_model.bin");
+    assert_rejects(dir, "pytorch_model.bin is: pickle files can run code");
+    assert_rejects(dir, "safe_serialization=True");
+    write_empty(dir, "model.safetensors.index.json");
+    assert_rejects(dir, "model.safetensors.index.json is: shards are not");
+    write_empty(dir, "model.safetensors");
+    assert_rejects(dir, "model.safetensors: empty");
 }
 
 /* The folder's tensors under other names must give the same numbers. */
@@ -693,6 +725,92 @@ check_int8(const char *from, size_t matrices, double bound)
 }
 
 static void
+refuses_to_write(const char *dir, const char *name)
+{
+    struct wn_encoder *e = open_dir(dir);
+    char out[4200], path[4300];
+    struct wn_err err;
+
+    make_dir(out);
+    assert_int_equal(wn_encoder_write_int8(e, out, NULL, 0, &err), WN_REJECT);
+    if (strstr(err.text, name) == NULL)
+        fail_msg("'%s' does not name '%s'", err.text, name);
+    snprintf(path, sizeof(path), "%s/model.safetensors", out);
+    assert_int_not_equal(access(path, F_OK), 0);
+    wn_encoder_free(e);
+}
+
+/* NaN became 0, which is a weight like any other. */
+static void
+int8_refuses_what_is_no_number(void **state)
+{
+    static const char *const names[] = {
+        "bert.encoder.layer.1.output.dense.weight",
+        "bert.encoder.layer.0.output.LayerNorm.bias",
+        "bert.embeddings.word_embeddings.weight",
+    };
+    static float numbers[292 * 32];
+    const struct wn_tensor extra = { "heads.bias", WN_F32, 1, { 2 }, 2,
+        numbers };
+    struct wn_encoder *e = open_dir(BERT);
+    struct wn_err err;
+    char dir[4200];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct wn_tensor *t;
+
+        make_dir(dir);
+        copy_config(BERT, dir, NULL, NULL);
+        read_tensors(&tensors, BERT);
+        t = tensor(&tensors, names[i]);
+        assert_true(t->n <= sizeof(numbers) / sizeof(numbers[0]));
+        memset(numbers, 0, sizeof(numbers));
+        numbers[t->n - 1] = i == 2 ? -INFINITY : NAN;
+        t->data = numbers;
+        write_tensors(&tensors, dir);
+        refuses_to_write(dir, names[i]);
+    }
+    numbers[1] = NAN;
+    make_dir(dir);
+    assert_int_equal(wn_encoder_write_int8(e, dir, &extra, 1, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "heads.bias"));
+    wn_encoder_free(e);
+}
+
+static void
+int8_makes_0_of_a_row_without_an_inverse(void **state)
+{
+    static const char name[] = "bert.encoder.layer.1.output.dense.weight";
+    static float tiny[32 * 96];
+    struct wn_encoder *e;
+    struct wn_err err;
+    char dir[4200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tiny) / sizeof(tiny[0]); i++)
+        tiny[i] = i % 3 == 0 ? 0 : 1e-42f;
+    make_dir(dir);
+    copy_config(BERT, dir, NULL, NULL);
+    read_tensors(&tensors, BERT);
+    assert_int_equal(tensor(&tensors, name)->n, sizeof(tiny) / sizeof(tiny[0]));
+    tensor(&tensors, name)->data = tiny;
+    write_tensors(&tensors, dir);
+    e = open_dir(dir);
+    make_dir(dir);
+    copy_config(BERT, dir, NULL, NULL);
+    assert_wn_ok(wn_encoder_write_int8(e, dir, NULL, 0, &err), &err);
+    wn_encoder_free(e);
+    e = open_dir(dir);
+    for (size_t i = 0; i < sizeof(tiny) / sizeof(tiny[0]); i++)
+        assert_int_equal(
+            ((const int8_t *)wn_safetensors_find(wn_encoder_file(e), name)
+                    ->data)[i],
+            0);
+    wn_encoder_free(e);
+}
+
+static void
 int8_is_within_half_a_step(void **state)
 {
     (void)state;
@@ -761,10 +879,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(each_tensor_of_the_network_is_needed),
     cmocka_unit_test(tensors_of_another_shape_or_type_are_rejected),
     cmocka_unit_test(folders_without_their_files_are_rejected),
+    cmocka_unit_test(other_files_of_weights_are_named_with_the_way_from_there),
     cmocka_unit_test(old_and_bare_names_are_known),
     cmocka_unit_test(without_a_classifier_there_are_no_labels),
     cmocka_unit_test(weights_that_are_not_numbers_give_none),
     cmocka_unit_test(int8_is_within_half_a_step),
+    cmocka_unit_test(int8_refuses_what_is_no_number),
+    cmocka_unit_test(int8_makes_0_of_a_row_without_an_inverse),
     cmocka_unit_test(int8_written_again_is_the_same),
     cmocka_unit_test(an_extra_tensor_may_not_take_a_name_of_the_network),
 };

@@ -552,6 +552,33 @@ vocabularies_are_bounded(void **state)
     assert_null(t);
 }
 
+/* getline() would have held all of a file without a newline. */
+static void
+a_vocabulary_of_gigabytes_is_not_read(void **state)
+{
+    struct wn_tokenizer *t = NULL;
+    struct wn_err err;
+    struct folder f;
+    char path[4300];
+
+    (void)state;
+    make_folder(&f);
+    snprintf(path, sizeof(path), "%s/vocab.txt", f.dir);
+    write_text(&f, "vocab.txt", "[UNK]\n");
+    assert_int_equal(truncate(path, (off_t)4 << 30), 0);
+    assert_int_equal(wn_tokenizer_open(&t, f.dir, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "vocab.txt: larger than 64 MiB"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    assert_int_equal(wn_tokenizer_open(&t, f.dir, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "vocab.txt: not a regular file"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(wn_tokenizer_open(&t, f.dir, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "vocab.txt: is a directory"));
+    assert_null(t);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(words_are_cut_greedily),
     cmocka_unit_test(one_miss_makes_the_word_unknown),
@@ -571,6 +598,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_vocabulary_may_be_in_tokenizer_json),
     cmocka_unit_test(folders_that_cannot_be_used_say_why),
     cmocka_unit_test(vocabularies_are_bounded),
+    cmocka_unit_test(a_vocabulary_of_gigabytes_is_not_read),
 };
 
 WN_TEST_MAIN("model tokenizer", tests)
