@@ -389,7 +389,7 @@ static enum wn_status
 check_opens(const char *dir, struct wn_err *err)
 {
     struct wn_classifier *c = NULL;
-    enum wn_status rc = wn_classifier_open(&c, dir, err);
+    enum wn_status rc = wn_classifier_open(&c, dir, NULL, err);
 
     wn_classifier_free(c);
     return rc;

@@ -14,7 +14,7 @@ $(BUILD)/tests/$(1)/$(2)_%: $(BUILD)/tests/$(1)/$(2)_%.o $(BUILD)/libtests.a $(c
 endef
 $(foreach k,unit golden db kafka bench,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
 
-# cmocka programs of this machine: WINNOW_TEST_* tells them where things are
+# cmocka programs of this machine: WN_TEST_* tells them where things are
 RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' tests/run.sh
 
 .PHONY: check check-unit check-golden check-db check-kafka

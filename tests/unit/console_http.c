@@ -284,7 +284,13 @@ connections_have_a_limit_and_come_back(void **state)
         fd[i] = dial(*state);
     for (size_t i = 0; i < n; i++)
         close(fd[i]);
+    /* it takes a moment to notice */
     a = ask(*state, "GET", "/healthz");
+    for (int i = 0; i < 500 && strncmp(a, "HTTP/1.1 200", 12) != 0; i++) {
+        free(a);
+        usleep(10000);
+        a = ask(*state, "GET", "/healthz");
+    }
     assert_int_equal(status_of(a), 200);
     free(a);
 }

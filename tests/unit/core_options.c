@@ -315,7 +315,7 @@ options_page_has_every_option_and_every_refused_setting(void **state)
 #undef O
     for (const char *p = out.data; (p = strstr(p, "\n## ")) != NULL; p++)
         sections++;
-    assert_int_equal(sections, 11); /* of 9 prefixes, kafka, environment */
+    assert_int_equal(sections, 12); /* of 10 prefixes, kafka, environment */
     assert_non_null(strstr(out.data, "| `auto.offset.reset` | a reset "));
     assert_non_null(strstr(out.data, "| text, secret | libpq"));
     wn_buf_release(&out);
