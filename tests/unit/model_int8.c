@@ -1,0 +1,367 @@
+/*
+ * The encoder in int8, on the shipped weights: how far it is from fp32 on
+ * every table of kernels, what company, early exits and a last layer for the
+ * first rows alone may change, and what a folder may ask for.
+ */
+#include <limits.h>
+#include <math.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "model/encoder.h"
+#include "tests/lib/test.h"
+
+#define WEIGHTS "model/weights/winnow"
+#define H 384
+#define TOKENS 300
+#define SEQUENCES 12
+
+static struct wn_err err;
+
+static struct wn_encoder *
+open_as(const char *dir, enum wn_isa isa, enum wn_precision precision)
+{
+    const struct wn_encoder_conf conf = { isa, precision };
+    struct wn_encoder *e;
+
+    assert_wn_ok(wn_encoder_open(&e, dir, &conf, &err), &err);
+    assert_int_equal(wn_encoder_shape(e)->hidden, H);
+    return e;
+}
+
+/* The shipped weights under a config.json whose "winnow" has a member more or
+ * another one; value NULL: none. */
+static const char *
+folder_with(const char *name, const char *value)
+{
+    static char dir[PATH_MAX];
+    static int folders;
+    char path[PATH_MAX + 32], real[PATH_MAX];
+    json_t *root = json_load_file(WEIGHTS "/config.json", 0, NULL);
+
+    assert_non_null(root);
+    snprintf(dir, sizeof(dir), "%s/weights-%d", wn_test_dir(), ++folders);
+    snprintf(path, sizeof(path), "mkdir '%s'", dir);
+    assert_int_equal(system(path), 0);
+    if (value != NULL)
+        json_object_set_new(json_object_get(root, "winnow"), name,
+            json_loads(value, JSON_DECODE_ANY, NULL));
+    snprintf(path, sizeof(path), "%s/config.json", dir);
+    assert_int_equal(json_dump_file(root, path, 0), 0);
+    json_decref(root);
+    assert_non_null(realpath(WEIGHTS "/model.safetensors", real));
+    snprintf(path, sizeof(path), "%s/model.safetensors", dir);
+    assert_int_equal(symlink(real, path), 0);
+    return dir;
+}
+
+struct batch {
+    int32_t ids[TOKENS];
+    size_t offsets[SEQUENCES + 1], n;
+};
+
+static void
+fill(struct batch *b)
+{
+    static const size_t lengths[SEQUENCES] = { 3, 1, 40, 17, 64, 2, 31, 33, 8,
+        50, 5, 12 };
+    uint64_t rnd = wn_test_seed();
+
+    b->n = SEQUENCES;
+    b->offsets[0] = 0;
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        b->offsets[s + 1] = b->offsets[s] + lengths[s];
+        for (size_t i = b->offsets[s]; i < b->offsets[s + 1]; i++)
+            b->ids[i] = 1000 + (int32_t)(wn_test_random(&rnd) % 29000);
+        b->ids[b->offsets[s]] = 101;
+    }
+}
+
+static struct wn_workspace *
+workspace(const struct wn_encoder *e)
+{
+    struct wn_workspace *w;
+
+    assert_wn_ok(wn_workspace_new(&w, e, TOKENS, &err), &err);
+    return w;
+}
+
+static void
+run(const struct wn_encoder *e, const struct batch *b, float *pooled,
+    float *hidden)
+{
+    struct wn_workspace *w = workspace(e);
+
+    wn_encoder_run(e, w, b->ids, b->offsets, b->n, pooled, hidden);
+    wn_workspace_free(w);
+}
+
+static double
+cosine(const float *x, const float *y)
+{
+    double xy = 0, xx = 0, yy = 0;
+
+    for (size_t i = 0; i < H; i++) {
+        xy += (double)x[i] * y[i];
+        xx += (double)x[i] * x[i];
+        yy += (double)y[i] * y[i];
+    }
+    return xy / sqrt(xx * yy);
+}
+
+static double
+largest_difference(const float *x, const float *y, size_t n)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        assert_true(isfinite(x[i]));
+        most = fmax(most, fabs((double)x[i] - y[i]));
+    }
+    return most;
+}
+
+/* Kept off the stack. */
+static struct batch batch, one;
+static float want[SEQUENCES * H], got[SEQUENCES * H], hidden[TOKENS * H];
+
+static double
+least_cosine(const char *dir, enum wn_isa isa, enum wn_precision precision)
+{
+    struct wn_encoder *e = open_as(dir, isa, precision);
+    double least = 1;
+
+    run(e, &batch, got, NULL);
+    for (size_t s = 0; s < batch.n; s++)
+        least = fmin(least, cosine(got + s * H, want + s * H));
+    wn_encoder_free(e);
+    return least;
+}
+
+static void
+every_table_is_near_to_fp32(void **state)
+{
+    static const char *const poolings[] = { "\"mean\"", "\"cls\"" };
+
+    (void)state;
+    fill(&batch);
+    for (size_t p = 0; p < 2; p++) {
+        const char *dir = folder_with("pooling", poolings[p]);
+        struct wn_encoder *e = open_as(dir, WN_ISA_REF, WN_FP32);
+
+        run(e, &batch, want, NULL);
+        wn_encoder_free(e);
+        for (int isa = WN_ISA_REF; isa < WN_ISAS; isa++) {
+            double fast, fine;
+
+            if (wn_kernels_of((enum wn_isa)isa) == NULL)
+                continue;
+            fast = least_cosine(dir, (enum wn_isa)isa, WN_INT8);
+            fine = least_cosine(dir, (enum wn_isa)isa, WN_INT8_FINE);
+            print_message("# %s pooling, %s: cosine at least %.5f, fine %.5f\n",
+                poolings[p], wn_isa_names[isa], fast, fine);
+            assert_true(fast > 0.99);
+            assert_true(fine > 0.995);
+        }
+    }
+}
+
+static void
+each_table(void (*fn)(const struct wn_encoder *e), const char *dir)
+{
+    for (int isa = WN_ISA_REF; isa < WN_ISAS; isa++) {
+        struct wn_encoder *e;
+
+        if (wn_kernels_of((enum wn_isa)isa) == NULL)
+            continue;
+        e = open_as(dir, (enum wn_isa)isa, WN_INT8);
+        fn(e);
+        wn_encoder_free(e);
+    }
+}
+
+static void
+check_company(const struct wn_encoder *e)
+{
+    run(e, &batch, want, NULL);
+    for (size_t s = 0; s < batch.n; s++) {
+        one.n = 1;
+        one.offsets[1] = batch.offsets[s + 1] - batch.offsets[s];
+        memcpy(one.ids, batch.ids + batch.offsets[s],
+            one.offsets[1] * sizeof(one.ids[0]));
+        run(e, &one, got, NULL);
+        assert_true(largest_difference(got, want + s * H, H) < 2e-5);
+    }
+}
+
+static void
+company_changes_nothing(void **state)
+{
+    (void)state;
+    fill(&batch);
+    each_table(check_company, WEIGHTS);
+}
+
+static void
+check_first_rows(const struct wn_encoder *e)
+{
+    run(e, &batch, got, NULL); /* the last layer for the first rows */
+    run(e, &batch, want, hidden);
+    assert_true(largest_difference(got, want, batch.n * H) < 2e-5);
+    for (size_t s = 0; s < batch.n; s++)
+        assert_true(largest_difference(
+                        want + s * H, hidden + batch.offsets[s] * H, H) == 0);
+}
+
+static void
+first_rows_alone_are_what_they_are_among_all(void **state)
+{
+    (void)state;
+    fill(&batch);
+    each_table(check_first_rows, folder_with("pooling", "\"cls\""));
+}
+
+/* --- exits --- */
+
+struct asked {
+    bool settles[6][SEQUENCES]; /* after layer, sequence */
+    float seen[6][SEQUENCES][H];
+    size_t in[6]; /* how many were asked about */
+};
+
+static void
+ask(void *arg, size_t layer, const float *pooled, const size_t *who, size_t n,
+    bool *keep)
+{
+    struct asked *a = arg;
+
+    a->in[layer] = n;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(who[i] < SEQUENCES);
+        assert_true(i == 0 || who[i] > who[i - 1]);
+        memcpy(
+            a->seen[layer][who[i]], pooled + i * H, sizeof(a->seen[layer][0]));
+        keep[i] = !a->settles[layer][who[i]];
+    }
+}
+
+/* Everything stays: what each layer gives. Then some leave, and each result is
+ * what that sequence had where it left. */
+static void
+check_exits(const struct wn_encoder *e)
+{
+    static struct asked all, some;
+    const struct wn_exits look = { 0x3f, ask, &all };
+    const struct wn_exits leave = { 1u << 0 | 1u << 2 | 1u << 4, ask, &some };
+    struct wn_workspace *w = workspace(e);
+    uint64_t rnd = wn_test_seed();
+
+    memset(&all, 0, sizeof(all));
+    memset(&some, 0, sizeof(some));
+    wn_encoder_run_exits(e, w, batch.ids, batch.offsets, batch.n, &look, want);
+    run(e, &batch, got, NULL);
+    assert_true(largest_difference(got, want, batch.n * H) == 0);
+    assert_int_equal(all.in[4], SEQUENCES);
+    assert_int_equal(all.in[5], 0); /* never after the last */
+    for (size_t s = 0; s < batch.n; s++)
+        for (size_t l = 0; l < 6; l += 2)
+            some.settles[l][s] = wn_test_random(&rnd) % 3 == 0;
+    wn_encoder_run_exits(e, w, batch.ids, batch.offsets, batch.n, &leave, got);
+    for (size_t s = 0; s < batch.n; s++) {
+        const float *right = want + s * H;
+
+        for (size_t l = 6; l-- > 0;)
+            if (some.settles[l][s])
+                right = all.seen[l][s];
+        assert_true(largest_difference(got + s * H, right, H) < 2e-5);
+    }
+    assert_true(some.in[2] < SEQUENCES);
+    for (size_t s = 0; s < batch.n; s++)
+        some.settles[0][s] = true; /* all at once */
+    some.in[2] = 77;
+    wn_encoder_run_exits(e, w, batch.ids, batch.offsets, batch.n, &leave, got);
+    assert_int_equal(some.in[2], 77);
+    assert_true(largest_difference(got, all.seen[0][0], batch.n * H) < 2e-5);
+    wn_workspace_free(w);
+}
+
+static void
+what_leaves_early_changes_nothing_for_the_others(void **state)
+{
+    struct wn_encoder *e;
+
+    (void)state;
+    fill(&batch);
+    each_table(check_exits, WEIGHTS);
+    each_table(check_exits, folder_with("pooling", "\"cls\""));
+    e = open_as(WEIGHTS, WN_ISA_REF, WN_FP32);
+    check_exits(e);
+    wn_encoder_free(e);
+}
+
+/* --- what a folder may ask for --- */
+
+static void
+layers_may_ask_for_more_precision(void **state)
+{
+    struct wn_encoder *e = open_as(
+        folder_with("precision",
+            "[\"int8\",\"fp32\",\"int8-fine\",\"int8\",\"int8\",\"fp32\"]"),
+        WN_ISA_AVX512VNNI, WN_INT8);
+
+    (void)state;
+    fill(&batch);
+    assert_non_null(strstr(wn_encoder_kernels(e), "int8, 3 of 6 layers finer"));
+    run(e, &batch, got, NULL);
+    wn_encoder_free(e);
+    e = open_as(WEIGHTS, WN_ISA_REF, WN_FP32);
+    assert_string_equal(wn_encoder_kernels(e), "fp32");
+    run(e, &batch, want, NULL);
+    wn_encoder_free(e);
+    for (size_t s = 0; s < batch.n; s++)
+        assert_true(cosine(got + s * H, want + s * H) > 0.995);
+}
+
+static void
+precisions_that_make_no_sense_are_refused(void **state)
+{
+    static const char *const bad[] = { "\"int8\"", "[]", "[\"int8\"]",
+        "[\"int8\",\"int8\",\"int8\",\"int8\",\"int8\",\"int4\"]",
+        "[\"int8\",\"int8\",\"int8\",\"int8\",\"int8\",8]" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct wn_encoder *e = NULL;
+
+        assert_int_equal(
+            wn_encoder_open(&e, folder_with("precision", bad[i]), NULL, &err),
+            WN_REJECT);
+        assert_non_null(strstr(err.text, "winnow.precision"));
+        assert_null(e);
+    }
+}
+
+static void
+a_shape_that_does_not_fit_runs_in_fp32(void **state)
+{
+    const struct wn_encoder_conf conf = { WN_ISA_AVX512VNNI, WN_INT8 };
+    struct wn_encoder *e;
+
+    (void)state;
+    assert_wn_ok(wn_encoder_open(&e, "tests/golden/bert", &conf, &err), &err);
+    assert_string_equal(wn_encoder_kernels(e), "fp32");
+    wn_encoder_free(e);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(every_table_is_near_to_fp32),
+    cmocka_unit_test(company_changes_nothing),
+    cmocka_unit_test(first_rows_alone_are_what_they_are_among_all),
+    cmocka_unit_test(what_leaves_early_changes_nothing_for_the_others),
+    cmocka_unit_test(layers_may_ask_for_more_precision),
+    cmocka_unit_test(precisions_that_make_no_sense_are_refused),
+    cmocka_unit_test(a_shape_that_does_not_fit_runs_in_fp32),
+};
+
+WN_TEST_MAIN("model/int8", tests)
