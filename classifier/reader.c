@@ -7,7 +7,7 @@ wn_reading_init(struct wn_reading *r, const struct wn_encoder_shape *shape,
 {
     wn_text_init(&r->text);
     wn_windows_init(&r->windows, shape->positions);
-    r->links.n = r->links.hidden = r->links.at_n = 0;
+    wn_links_init(&r->links);
     return wn_ngram_bag_init(&r->bag, err);
 }
 
@@ -35,7 +35,7 @@ wn_reading_run(struct wn_reading *r, const struct wn_tokenizer *t,
     if (rc != WN_OK || r->text.len == 0)
         return rc;
     return wn_windows_plan(&r->windows, t, r->text.data, r->text.len,
-        r->links.at, r->links.at_n, windows_max, err);
+        &r->links.hidden_spots, &r->links.plain_spots, windows_max, err);
 }
 
 const struct wn_ngram_bag *

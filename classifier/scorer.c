@@ -177,7 +177,7 @@ set_links(struct wn_item *item, const struct wn_links *l, struct wn_err *err)
         list[i] = wn_value_str(l->url[i].p, l->url[i].len);
     item->sig.v[WN_SIG_POST_LINKS] =
         (struct wn_value){ .kind = WN_VALUE_LIST, .list = { list, l->n } };
-    set_int(item, WN_SIG_TEXT_LINKS, l->n);
+    set_int(item, WN_SIG_TEXT_LINKS, l->different);
     set_int(item, WN_SIG_TEXT_LINKS_HIDDEN, l->hidden);
     return WN_OK;
 }

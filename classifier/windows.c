@@ -89,17 +89,17 @@ distance(const struct places *p, size_t at)
  * every place: a wall of links must not take every window from the one link
  * that stands alone. */
 static void
-place_around(struct places *p, const size_t *points, size_t points_n)
+place_around(struct places *p, const struct wn_spots *s)
 {
     while (p->n < p->max) {
         size_t best = 0, at = 0;
 
-        for (size_t i = 0; i < points_n; i++) {
-            size_t d = covered(p, points[i]) ? 0 : distance(p, points[i]);
+        for (size_t i = 0; i < s->n; i++) {
+            size_t d = covered(p, s->at[i]) ? 0 : distance(p, s->at[i]);
 
             if (d > best) {
                 best = d;
-                at = points[i];
+                at = s->at[i];
             }
         }
         if (best == 0)
@@ -144,13 +144,16 @@ place_in_gap(struct places *p)
     return best > 0;
 }
 
+/* Who disguises a link means it to be overlooked, so those come first. */
 static void
-place_all(struct places *p, const size_t *points, size_t points_n)
+place_all(struct places *p, const struct wn_spots *hidden,
+    const struct wn_spots *plain)
 {
     place(p, 0);
     if (p->max > 1)
         place(p, p->total);
-    place_around(p, points, points_n);
+    place_around(p, hidden);
+    place_around(p, plain);
     while (p->n > 1 && p->n < p->max && place_in_gap(p))
         ;
     sort(p);
@@ -201,15 +204,27 @@ show_all(struct wn_windows *w, size_t len)
     w->w[w->n - 1].end = len;
 }
 
+/* Bytes to tokens; several bytes may be of one token. */
+static struct wn_spots
+spots_of_tokens(const struct wn_tokens *tk, const struct wn_spots *bytes)
+{
+    struct wn_spots s = *bytes;
+
+    for (size_t i = 0; i < s.n; i++)
+        s.at[i] = token_at(tk, s.at[i]);
+    return s;
+}
+
 /* The whole text is in the scratch. */
 static void
 plan_tokens(struct wn_windows *w, const struct wn_tokenizer *t, size_t len,
-    const size_t *links_at, size_t links_n, size_t windows_max)
+    const struct wn_spots *hidden, const struct wn_spots *plain,
+    size_t windows_max)
 {
+    struct wn_spots first, then;
     struct places p = { .max = windows_max, .size = w->inner };
     size_t n = w->scratch.n, k = (n + w->inner - 1) / w->inner;
     size_t seen = 0, upto = 0;
-    size_t points[64];
 
     w->tokens = n;
     w->unread_share = 0;
@@ -221,9 +236,9 @@ plan_tokens(struct wn_windows *w, const struct wn_tokenizer *t, size_t len,
         return;
     }
     p.total = n;
-    for (size_t i = 0; i < links_n && i < 64; i++)
-        points[i] = token_at(&w->scratch, links_at[i]);
-    place_all(&p, points, links_n < 64 ? links_n : 64);
+    first = spots_of_tokens(&w->scratch, hidden);
+    then = spots_of_tokens(&w->scratch, plain);
+    place_all(&p, &first, &then);
     for (size_t i = 0; i < p.n; i++) {
         size_t end = p.place[i].start + w->inner;
 
@@ -281,8 +296,8 @@ add_slice(struct wn_windows *w, const struct wn_tokenizer *t, const char *text,
 
 static enum wn_status
 plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
-    const char *text, size_t len, const size_t *links_at, size_t links_n,
-    size_t windows_max, struct wn_err *err)
+    const char *text, size_t len, const struct wn_spots *hidden,
+    const struct wn_spots *plain, size_t windows_max, struct wn_err *err)
 {
     struct places p = {
         .max = windows_max, .size = BYTES_SHOWN * w->inner, .total = len
@@ -290,7 +305,7 @@ plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
     size_t tokens = 0, read = 0;
     enum wn_status rc = WN_OK;
 
-    place_all(&p, links_at, links_n);
+    place_all(&p, hidden, plain);
     for (size_t i = 0; i < p.n && rc == WN_OK; i++)
         rc = add_slice(w, t, text, len, p.place[i].at, &tokens, err);
     if (rc != WN_OK)
@@ -305,8 +320,8 @@ plan_slices(struct wn_windows *w, const struct wn_tokenizer *t,
 
 enum wn_status
 wn_windows_plan(struct wn_windows *w, const struct wn_tokenizer *t,
-    const char *text, size_t len, const size_t *links_at, size_t links_n,
-    size_t windows_max, struct wn_err *err)
+    const char *text, size_t len, const struct wn_spots *hidden,
+    const struct wn_spots *plain, size_t windows_max, struct wn_err *err)
 {
     enum wn_status rc;
 
@@ -314,11 +329,10 @@ wn_windows_plan(struct wn_windows *w, const struct wn_tokenizer *t,
     WN_ASSERT(windows_max <= WN_WINDOWS_MAX);
     wn_windows_reset(w);
     if (len > WN_WHOLE_BYTES)
-        return plan_slices(
-            w, t, text, len, links_at, links_n, windows_max, err);
+        return plan_slices(w, t, text, len, hidden, plain, windows_max, err);
     w->bytes = len;
     rc = wn_tokenizer_run(t, text, len, &w->scratch, err);
     if (rc == WN_OK)
-        plan_tokens(w, t, len, links_at, links_n, windows_max);
+        plan_tokens(w, t, len, hidden, plain, windows_max);
     return rc;
 }

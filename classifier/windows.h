@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "classifier/spots.h"
 #include "core/status.h"
 #include "model/tokenizer.h"
 
@@ -45,11 +46,12 @@ void wn_windows_init(struct wn_windows *w, size_t tokens_max);
 void wn_windows_release(struct wn_windows *w);
 void wn_windows_reset(struct wn_windows *w); /* none; memory kept */
 
-/* Replaces what w held. links_at: bytes where links start, in order.
- * windows_max 1 .. WN_WINDOWS_MAX. WN_STOP without memory. */
+/* Replaces what w held. Of the windows that head and tail leave, `hidden` gets
+ * what it needs and `plain` the rest: where links start that are disguised,
+ * and that are not. windows_max 1 .. WN_WINDOWS_MAX. WN_STOP without memory. */
 enum wn_status wn_windows_plan(struct wn_windows *w,
     const struct wn_tokenizer *t, const char *text, size_t len,
-    const size_t *links_at, size_t links_n, size_t windows_max,
-    struct wn_err *err);
+    const struct wn_spots *hidden, const struct wn_spots *plain,
+    size_t windows_max, struct wn_err *err);
 
 #endif

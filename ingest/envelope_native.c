@@ -42,21 +42,34 @@ count_signal(struct wn_parser *ps, const json_t *author, const char *key,
         ps->item->sig.v[id] = wn_value_int(n);
 }
 
+/* The loose form needs no author, so there one of another shape is only
+ * unknown. */
+static void
+read_author_id(struct wn_parser *ps, const json_t *author)
+{
+    struct wn_post *post = &ps->item->post;
+
+    if (ps->loose)
+        post->author_id =
+            wn_member_str(ps, author, "id", "author.id", WN_ID_MAX);
+    else
+        post->author_id =
+            wn_parser_id(ps, json_object_get(author, "id"), "author.id");
+}
+
 static void
 read_author(struct wn_parser *ps, const json_t *author)
 {
-    struct wn_post *post = &ps->item->post;
     struct wn_str handle;
 
-    if (author == NULL && ps->loose)
-        return;
     if (author != NULL && !json_is_object(author)) {
-        wn_parser_dead(ps, "type: post.author is not an object");
+        if (ps->loose)
+            wn_parser_bad(ps, "post.author");
+        else
+            wn_parser_dead(ps, "type: post.author is not an object");
         return;
     }
-    if (!ps->loose || wn_member(author, "id") != NULL)
-        post->author_id =
-            wn_parser_id(ps, json_object_get(author, "id"), "author.id");
+    read_author_id(ps, author);
     handle = wn_member_str(ps, author, "handle", "author.handle", WN_ID_MAX);
     if (handle.p != NULL)
         ps->item->sig.v[WN_SIG_AUTHOR_HANDLE] =

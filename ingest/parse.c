@@ -210,12 +210,31 @@ wn_parse(struct wn_item *item, enum wn_format format, size_t post_bytes_max)
     end(&ps);
 }
 
-/* A line without any envelope's mark is the post itself. */
+/* What an envelope brings: without it, its marks are a bare line's own
+ * members. */
+static bool
+has_payload(const json_t *root)
+{
+    return wn_member(root, "data") != NULL ||
+           wn_member(root, "data_base64") != NULL ||
+           wn_member(root, "object") != NULL ||
+           wn_member(root, "commit") != NULL;
+}
+
+/* A line without any envelope's mark is the post itself, and so is one with an
+ * id and a text of its own that only happens to have such members. */
 static bool
 is_bare(const json_t *root)
 {
-    return json_object_get(root, "post") == NULL &&
-           wn_envelope_find(root) == WN_FORMAT_NATIVE;
+    const json_t *post = wn_member(root, "post");
+
+    if (json_is_object(post))
+        return false;
+    if (wn_envelope_find(root) == WN_FORMAT_NATIVE && post == NULL)
+        return true;
+    return json_is_string(json_object_get(root, "id")) &&
+           json_is_string(json_object_get(root, "text")) &&
+           (wn_envelope_find(root) == WN_FORMAT_NATIVE || !has_payload(root));
 }
 
 void

@@ -34,7 +34,8 @@ enum wn_format {
 void wn_parse(
     struct wn_item *item, enum wn_format format, size_t post_bytes_max);
 
-/* For `winnow score --jsonl`: {"id","text"} too. */
+/* For `winnow score --jsonl`: every envelope, and bare {"id","text"}, where
+ * nothing else is required. ingest.format does not count here. */
 void wn_parse_loose(struct wn_item *item, size_t post_bytes_max);
 
 #endif

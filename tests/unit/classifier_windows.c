@@ -33,13 +33,24 @@ teardown(void **state)
     return 0;
 }
 
+static struct wn_spots
+spots_of(const size_t *at, size_t n)
+{
+    struct wn_spots s;
+
+    wn_spots_reset(&s);
+    for (size_t i = 0; i < n; i++)
+        wn_spots_add(&s, at[i]);
+    return s;
+}
+
 /* Plans, and checks what holds for every plan. */
 static void
-plan(const char *text, size_t len, const size_t *links, size_t links_n,
-    size_t max)
+plan_spots(const char *text, size_t len, const struct wn_spots *hidden,
+    const struct wn_spots *plain, size_t max)
 {
     assert_wn_ok(
-        wn_windows_plan(&win, tokenizer, text, len, links, links_n, max, &err),
+        wn_windows_plan(&win, tokenizer, text, len, hidden, plain, max, &err),
         &err);
     assert_in_range(win.n, 1, max);
     assert_true(win.unread_share >= 0);
@@ -59,6 +70,16 @@ plan(const char *text, size_t len, const size_t *links, size_t links_n,
             w->end == len || ((unsigned char)text[w->end] & 0xC0) != 0x80);
         assert_true(i == 0 || w->begin >= win.w[i - 1].begin);
     }
+}
+
+static void
+plan(const char *text, size_t len, const size_t *links, size_t links_n,
+    size_t max)
+{
+    struct wn_spots none = spots_of(NULL, 0);
+    struct wn_spots plain = spots_of(links, links_n);
+
+    plan_spots(text, len, &none, &plain, max);
 }
 
 /* n words of one letter: one token each. */
@@ -193,6 +214,31 @@ windows_are_not_used_up_by_a_wall_of_links(void **state)
     free(text);
 }
 
+/* However many plain links are farther away, in a text whose tokens are all
+ * made and in one of slices. */
+static void
+windows_show_a_hidden_link_before_plain_ones(void **state)
+{
+    static const size_t sizes[] = { 4000, 60000 };
+
+    (void)state;
+    for (size_t s = 0; s < 2; s++) {
+        size_t n = sizes[s], at[64], gap = 2 * n / 66, link = 23 * gap + 500;
+        struct wn_spots plain, hidden = spots_of(&link, 1);
+        char *text = letters(n);
+
+        for (size_t i = 0; i < 64; i++)
+            at[i] = i < 32 ? i * gap : 2 * n - (64 - i) * gap;
+        plain = spots_of(at, 64);
+        plan_spots(text, 2 * n, &hidden, &plain, 3);
+        assert_int_equal(win.n, 3);
+        assert_true(shows(link));
+        plan_spots(text, 2 * n, &plain, &hidden, 4);
+        assert_int_equal(win.n, 4);
+        free(text);
+    }
+}
+
 static void
 windows_cost_no_more_however_long_the_text(void **state)
 {
@@ -247,18 +293,22 @@ windows_of_random_texts_keep_their_bounds(void **state)
     assert_non_null(text);
     for (int round = 0; round < 400; round++) {
         size_t want = (size_t)1 << (wn_test_random(&seed) % 17), n = 0;
-        size_t one = wn_test_random(&seed) % 24, links[64], links_n = 0;
+        size_t one = wn_test_random(&seed) % 24, max;
+        struct wn_spots spots[2];
+
+        wn_spots_reset(&spots[0]);
+        wn_spots_reset(&spots[1]);
 
         while (n < want) {
             const char *p = parts[one < 12 ? one : wn_test_random(&seed) % 12];
 
             memcpy(text + n, p, strlen(p));
             n += strlen(p);
-            if (links_n < 64 && wn_test_random(&seed) % 16 == 0)
-                links[links_n++] = n - strlen(p);
+            if (wn_test_random(&seed) % 16 == 0)
+                wn_spots_add(&spots[wn_test_random(&seed) % 2], n - strlen(p));
         }
-        plan(text, n, links, links_n,
-            1 + wn_test_random(&seed) % WN_WINDOWS_MAX);
+        max = 1 + wn_test_random(&seed) % WN_WINDOWS_MAX;
+        plan_spots(text, n, &spots[0], &spots[1], max);
     }
     free(text);
 }
@@ -269,6 +319,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(windows_of_a_long_text_show_head_tail_and_the_rest_evenly),
     cmocka_unit_test(windows_show_the_surroundings_of_links),
     cmocka_unit_test(windows_are_not_used_up_by_a_wall_of_links),
+    cmocka_unit_test(windows_show_a_hidden_link_before_plain_ones),
     cmocka_unit_test(windows_cost_no_more_however_long_the_text),
     cmocka_unit_test(windows_are_smaller_where_the_encoder_is),
     cmocka_unit_test(windows_of_random_texts_keep_their_bounds),
