@@ -17,10 +17,10 @@
 #include "core/metrics.h"
 
 /* Tokens in one call of the encoder: enough for its matrices to be large
- * against their overhead, few enough for the scratch to stay near the cache.
- * A window of the shortest text has three, hence PACK_WINDOWS. */
-#define PACK_TOKENS 1024
-#define PACK_WINDOWS 256
+ * against their overhead, few enough for the scratch to stay in the second
+ * cache. A window of the shortest text has three, hence PACK_WINDOWS. */
+#define PACK_TOKENS 192
+#define PACK_WINDOWS 64
 #define GROUP_ITEMS 256 /* items whose maxima are open at a time */
 
 enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */

@@ -38,8 +38,8 @@
     X(TEXT_ZERO_WIDTH,   "text.zero_width",    INT,    "characters",  VERDICT, "zero-width and other invisible characters taken out") \
     X(TEXT_BIDI,         "text.bidi",          INT,    "characters",  VERDICT, "bidirectional control characters taken out") \
     X(TEXT_TAGS,         "text.tags",          INT,    "characters",  VERDICT, "tag characters (U+E0000-E007F) and variation selectors taken out") \
-    X(TEXT_LINKS,        "text.links",         INT,    "links",       VERDICT, "different links: those the post gives and those found in its text") \
-    X(TEXT_LINKS_HIDDEN, "text.links_hidden",  INT,    "links",       VERDICT, "links written to be overlooked: hxxp, [.], (dot)") \
+    X(TEXT_LINKS,        "text.links",         INT,    "links",       VERDICT, "different links: those the post gives and those found in its text; counted to 1,024") \
+    X(TEXT_LINKS_HIDDEN, "text.links_hidden",  INT,    "links",       VERDICT, "links written to be overlooked: hxxp, [.], (dot); counted to 1,024") \
     X(POST_LANG,         "post.lang",          STRING, "",            VERDICT, "language that the platform states, lower case")   \
     X(POST_SURFACE,      "post.surface",       STRING, "",            VERDICT, "where it was posted: feed, reply, group, ...")  \
     X(POST_REPLY,        "post.reply",         BOOL,   "",            VERDICT, "it answers another post")                  \

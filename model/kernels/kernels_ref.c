@@ -9,24 +9,31 @@
 
 #define PANEL 16
 
-/* The sum of column c for one row of codes. */
-static int32_t
-sum_of(const struct wn_q8 *w, size_t c, const uint8_t *codes)
+/* acc (PANEL) = the sums of the panel that column c is in, for one row */
+static void
+sum_panel(
+    const struct wn_q8 *w, size_t c, const uint8_t *codes, int32_t acc[PANEL])
 {
-    const int8_t *panel = w->w + c / w->panel * w->panel * w->in;
-    int32_t acc = w->start[c];
+    size_t first = c / PANEL * PANEL;
+    const int8_t *b = w->w + first * w->in;
 
-    for (size_t k = 0; k < w->in; k++)
-        acc +=
-            codes[k] * panel[k / 4 * w->panel * 4 + c % w->panel * 4 + k % 4];
-    return acc;
+    memcpy(acc, w->start + first, PANEL * sizeof(*acc));
+    for (size_t k = 0; k < w->in; k += 4, b += 4 * PANEL)
+        for (size_t i = 0; i < PANEL; i++)
+            acc[i] += codes[k] * b[4 * i] + codes[k + 1] * b[4 * i + 1] +
+                      codes[k + 2] * b[4 * i + 2] + codes[k + 3] * b[4 * i + 3];
 }
 
-static float
-value_of(
-    const struct wn_q8 *w, size_t c, const uint8_t *codes, float code_scale)
+/* y (PANEL) of that panel, for one row of codes and its scale */
+static void
+value_panel(const struct wn_q8 *w, size_t c, const uint8_t *codes, float scale,
+    float y[PANEL])
 {
-    return (float)sum_of(w, c, codes) * (code_scale * w->scale[c]) + w->bias[c];
+    int32_t acc[PANEL];
+
+    sum_panel(w, c, codes, acc);
+    for (size_t i = 0; i < PANEL; i++)
+        y[i] = (float)acc[i] * (scale * w->scale[c + i]) + w->bias[c + i];
 }
 
 static void
@@ -34,29 +41,32 @@ sums(const struct wn_q8 *w, size_t first, size_t n, const uint8_t *codes,
     size_t t, int32_t *out, size_t stride)
 {
     for (size_t r = 0; r < t; r++)
-        for (size_t c = 0; c < n; c++)
-            out[r * stride + c] = sum_of(w, first + c, codes + r * w->in);
+        for (size_t c = 0; c < n; c += PANEL)
+            sum_panel(w, first + c, codes + r * w->in, out + r * stride + c);
 }
 
 static void
 store(const struct wn_q8 *w, size_t first, size_t n, const uint8_t *codes,
     const float *scales, size_t t, void *out, size_t stride)
 {
-    float *y = out;
-
     for (size_t r = 0; r < t; r++)
-        for (size_t c = 0; c < n; c++)
-            y[r * stride + c] =
-                value_of(w, first + c, codes + r * w->in, scales[r]);
+        for (size_t c = 0; c < n; c += PANEL)
+            value_panel(w, first + c, codes + r * w->in, scales[r],
+                (float *)out + r * stride + c);
 }
 
 static void
 add(const struct wn_q8 *w, const uint8_t *codes, const float *scales, size_t t,
     float *x)
 {
+    float y[PANEL];
+
     for (size_t r = 0; r < t; r++)
-        for (size_t c = 0; c < w->out; c++)
-            x[r * w->out + c] += value_of(w, c, codes + r * w->in, scales[r]);
+        for (size_t c = 0; c < w->out; c += PANEL) {
+            value_panel(w, c, codes + r * w->in, scales[r], y);
+            for (size_t i = 0; i < PANEL; i++)
+                x[r * w->out + c + i] += y[i];
+        }
 }
 
 /* --- half precision: IEEE binary16, rounded to nearest even --- */
@@ -118,11 +128,14 @@ static void
 activate(const struct wn_q8 *w, enum wn_activation act, const uint8_t *codes,
     const float *scales, size_t t, uint16_t *out)
 {
-    for (size_t r = 0; r < t; r++)
-        for (size_t c = 0; c < w->out; c++) {
-            float y = value_of(w, c, codes + r * w->in, scales[r]);
+    float y[PANEL];
 
-            out[r * w->out + c] = half_of(fminf(act_of(act, y), WN_HALF_MAX));
+    for (size_t r = 0; r < t; r++)
+        for (size_t c = 0; c < w->out; c += PANEL) {
+            value_panel(w, c, codes + r * w->in, scales[r], y);
+            for (size_t i = 0; i < PANEL; i++)
+                out[r * w->out + c + i] =
+                    half_of(fminf(act_of(act, y[i]), WN_HALF_MAX));
         }
 }
 
