@@ -32,8 +32,8 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer
-bench: bench-store bench-tokenizer
+.PHONY: bench bench-store bench-tokenizer bench-service
+bench: bench-store bench-tokenizer bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
 
@@ -51,6 +51,14 @@ build/bench/posts-%.jsonl: tests/bench/posts.py
 bench-tokenizer: $(BUILD)/tests/bench/classifier_text build/bench/posts-2048.jsonl build/bench/venv/.done-service
 	@mkdir -p $(BUILD)/bench
 	@BUILD=$(BUILD) BENCH_PYTHON=$(BENCH_PYTHON) $< build/bench/posts-2048.jsonl
+
+$(BUILD)/tests/bench/service/stand: $(BUILD)/tests/bench/service/stand.o $(BUILD)/libtests.a
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+bench-service: $(BUILD)/tests/bench/service/stand $(BUILD)/winnow build/bench/posts-32768.jsonl \
+    build/bench/venv/.done-service $(KAFKA_LIBS)
+	@mkdir -p build/bench/service
+	@$< $(BENCH_PYTHON) tests/bench/service/bench.py $(BUILD)/winnow build/bench/posts-32768.jsonl \
+	    build/bench/service.json build/bench/service
 
 # --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
 RIG ?= --posts 200000 --kills 300 --freezes 300 --pg-kills 20
