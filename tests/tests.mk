@@ -57,7 +57,7 @@ $(BUILD)/tests/bench/service/stand: $(BUILD)/tests/bench/service/stand.o $(BUILD
 bench-service: $(BUILD)/tests/bench/service/stand $(BUILD)/winnow build/bench/posts-32768.jsonl \
     build/bench/venv/.done-service $(KAFKA_LIBS)
 	@mkdir -p build/bench/service
-	@$< $(BENCH_PYTHON) tests/bench/service/bench.py $(BUILD)/winnow build/bench/posts-32768.jsonl \
+	@$< $(BENCH_PYTHON) -B tests/bench/service/bench.py $(BUILD)/winnow build/bench/posts-32768.jsonl \
 	    build/bench/service.json build/bench/service
 
 # --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
