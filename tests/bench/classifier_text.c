@@ -402,10 +402,10 @@ profile(struct bench *b, const char *name)
     double start = cpu_s();
     size_t passes = 0;
 
-    while (part < PARTS && strcmp(part_names[part], name) != 0)
+    while (part < COLD && strcmp(part_names[part], name) != 0)
         part++;
-    if (part == PARTS)
-        die(name, "no such part");
+    if (part == COLD)
+        die(name, "no such part, or none for a profiler");
     for (; cpu_s() - start < 3; passes++)
         run_part(b, part);
     printf("%s: %.2f us a post\n", name,
