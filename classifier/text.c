@@ -60,6 +60,20 @@ swap(struct wn_text *t, size_t len)
     t->tmp_cap = cap;
 }
 
+/* Copies the visible ASCII that s begins with; how much. The filter sees its
+ * end only: one such character leaves it as a thousand do. */
+static size_t
+take_ascii(struct wn_text_filter *f, const uint8_t *s, size_t n, uint16_t *out)
+{
+    size_t i = 0;
+
+    for (; i < n && s[i] >= 0x20 && s[i] < 0x7F; i++)
+        out[i] = s[i];
+    if (i > 0)
+        wn_text_filter_keep(f, s[i - 1]);
+    return i;
+}
+
 /* Steps 1 and 2. A UTF-8 byte makes at most one UTF-16 unit. */
 static enum wn_status
 decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
@@ -75,8 +89,13 @@ decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
         return rc;
     wn_text_filter_init(&f);
     while (i < n) {
+        size_t run = take_ascii(&f, s + i, (size_t)(n - i), t->u16 + o);
         UChar32 c;
 
+        o += run;
+        i += (int32_t)run;
+        if (i == n)
+            break;
         U8_NEXT(s, i, n, c);
         if (c <= 0) {
             t->invalid++;

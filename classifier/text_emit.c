@@ -25,11 +25,11 @@ struct emitter {
     bool in_url;
 };
 
-static bool
+/* By arithmetic: letters and digits come as they please. */
+static inline bool
 ascii_alnum(UChar32 c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z');
+    return ((uint32_t)((c | 32) - 'a') < 26) | ((uint32_t)(c - '0') < 10);
 }
 
 static bool
@@ -186,6 +186,15 @@ read_space(struct emitter *e)
     bool line = false;
     UChar32 c;
 
+    /* Almost every run: one space, and a word of ASCII behind it. */
+    if (e->s[e->i] == ' ' && e->i + 1 < e->n && e->s[e->i + 1] > ' ' &&
+        e->s[e->i + 1] < 0x80) {
+        e->in_url = false;
+        e->i++;
+        if (e->t->len > 0)
+            write_char(e, ' ');
+        return;
+    }
     while (e->i < e->n) {
         size_t j = e->i;
 
@@ -206,12 +215,34 @@ at_scheme(const struct emitter *e)
     return e->i + 2 < e->n && e->s[e->i + 1] == '/' && e->s[e->i + 2] == '/';
 }
 
+/* Copies ASCII that means nothing here but itself, from the unit at i on. */
+static void
+copy_ascii(struct emitter *e)
+{
+    size_t i = e->i, o = e->t->len;
+    char *out = e->t->data;
+
+    while (i < e->n && e->s[i] > ' ' && e->s[i] < 0x80 && e->s[i] != '@' &&
+           e->s[i] != ':')
+        out[o++] = (char)e->s[i++];
+    if (i == e->i)
+        return;
+    e->prev = e->s[i - 1];
+    e->marks = 0;
+    e->i = i;
+    e->t->len = o;
+}
+
 static void
 emit_all(struct emitter *e)
 {
-    while (e->i < e->n) {
-        UChar32 c = e->s[e->i];
+    for (;;) {
+        UChar32 c;
 
+        copy_ascii(e);
+        if (e->i == e->n)
+            return;
+        c = e->s[e->i];
         if (c >= 0x80) {
             size_t j = e->i;
 
@@ -308,14 +339,15 @@ count_words(struct wn_text *t)
 
         U8_NEXT_UNSAFE(s, i, c);
         t->chars++;
-        if (c == ' ' || c == '\n') {
-            in_word = false;
+        if (c < 0x80) {
+            t->words += ascii_alnum(c) & !in_word;
+            in_word = (in_word | ascii_alnum(c)) & (c != ' ') & (c != '\n');
             continue;
         }
         per = chars_per_word(c);
         if (per > 0)
             quarters += 4 / per;
-        else if (!in_word && (c < 0x80 ? ascii_alnum(c) : u_isalnum(c))) {
+        else if (!in_word && u_isalnum(c)) {
             in_word = true;
             t->words++;
         }

@@ -6,7 +6,7 @@
 
 #define BATCH_MAX 1024 /* of option score.batch_posts */
 
-enum { STAGE_PARSE, STAGE_TEXT, STAGE_ENCODE, STAGE_POLICY };
+enum { STAGE_PARSE = 0, STAGE_POLICY = 3 }; /* of WN_M_STAGE_SECONDS */
 
 static double
 seconds_since(int64_t us)
@@ -66,7 +66,6 @@ score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
     size_t n, struct wn_err *err)
 {
     struct wn_item *judged[BATCH_MAX];
-    int64_t begin;
     enum wn_status rc = WN_OK;
     size_t i, k = 0;
 
@@ -74,16 +73,12 @@ score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
         if (parse(svc, items[i]))
             judged[k++] = items[i];
     }
-    begin = wn_clock_mono_us();
     if (k > 0 && svc->conf->score_instead != NULL)
         rc = svc->conf->score_instead(judged, k, err);
     else if (k > 0)
         rc = wn_scorer_run(scorer, judged, k, err);
     if (rc != WN_OK)
         return rc;
-    if (k > 0)
-        wn_metric_observe(
-            WN_M_STAGE_SECONDS, STAGE_ENCODE, seconds_since(begin));
     for (i = 0; i < k; i++)
         decide(svc, judged[i]);
     return WN_OK;

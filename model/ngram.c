@@ -9,8 +9,11 @@
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
-/* A word of k characters makes at most 1 + 1 word rows and, with its two
- * bounds, 3 rows a character and a few more. */
+/*
+ * k characters between white space make at most 2 k word rows and 3 (k + 1)
+ * character rows: less than 5 a character and 5 for the white space. add()
+ * writes one row more than it keeps.
+ */
 #define ROWS_MAX (5u * (WN_NGRAM_CHARS_MAX + 2))
 #define BOUND 1   /* stands before and after a word            */
 #define DIGIT '0' /* stands for every digit: 19.99 like 24.50  */
@@ -23,7 +26,7 @@ wn_ngram_bag_init(struct wn_ngram_bag *b, struct wn_err *err)
     memset(b, 0, sizeof(*b));
     b->cap = ROWS_MAX;
     b->rows = malloc(b->cap * sizeof(*b->rows));
-    b->chars = malloc((WN_NGRAM_CHARS_MAX + 1) * sizeof(*b->chars));
+    b->chars = malloc((WN_NGRAM_CHARS_MAX + 2) * sizeof(*b->chars));
     b->seen = calloc(WN_NGRAM_ROWS / 64, sizeof(*b->seen));
     if (b->rows != NULL && b->chars != NULL && b->seen != NULL)
         return WN_OK;
@@ -47,42 +50,56 @@ mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-static void
+/* Without a branch: whether a row was seen before is as good as random, and a
+ * wrong guess costs more than all the rest. */
+static inline void
 add(struct wn_ngram_bag *b, uint64_t h, uint32_t table)
 {
     uint32_t row;
-    uint64_t bit;
+    uint64_t *seen;
 
     h *= UINT64_C(0xD6E8FEB86659FD93);
     row = (uint32_t)(h >> 46) + table * WN_NGRAM_BUCKETS;
-    bit = UINT64_C(1) << (row & 63);
-    if ((b->seen[row / 64] & bit) != 0 || b->n == b->cap)
-        return;
-    b->seen[row / 64] |= bit;
-    b->rows[b->n++] = row;
+    seen = &b->seen[row / 64];
+    b->rows[b->n] = row;
+    b->n += ~(*seen >> (row & 63)) & 1;
+    *seen |= UINT64_C(1) << (row & 63);
 }
 
-/* Characters of one word between white space, with its bounds. */
+/* x: the characters of one word between white space, with its bounds; n >= 3.
+ * Straight through but for the last two places, which have fewer rows. */
 static void
-add_chars(struct wn_ngram_bag *b, const int32_t *c, size_t n)
+add_chars(struct wn_ngram_bag *b, const int32_t *x, size_t n)
 {
-    for (size_t i = 0; i < n + 1; i++) {
-        uint64_t h = mix(SEED_CHARS, i == 0 ? BOUND : (uint64_t)c[i - 1]);
+    uint64_t h;
 
-        for (size_t k = i; k < i + 3 && k < n + 1; k++) {
-            h = mix(h, k == n ? BOUND : (uint64_t)c[k]);
-            add(b, h, 1);
-        }
+    for (size_t i = 0; i + 3 < n; i++) {
+        h = mix(mix(SEED_CHARS, (uint64_t)x[i]), (uint64_t)x[i + 1]);
+        add(b, h, 1);
+        h = mix(h, (uint64_t)x[i + 2]);
+        add(b, h, 1);
+        add(b, mix(h, (uint64_t)x[i + 3]), 1);
     }
+    h = mix(mix(SEED_CHARS, (uint64_t)x[n - 3]), (uint64_t)x[n - 2]);
+    add(b, h, 1);
+    add(b, mix(h, (uint64_t)x[n - 1]), 1);
+    h = mix(mix(SEED_CHARS, (uint64_t)x[n - 2]), (uint64_t)x[n - 1]);
+    add(b, h, 1);
 }
 
 static bool
+word_char_beyond_ascii(int32_t c)
+{
+    return u_isalnum(c) ||
+           (U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_MC_MASK)) != 0;
+}
+
+static inline bool
 word_char(int32_t c)
 {
     if (c < 0x80)
         return (c >= 'a' && c <= 'z') || c == DIGIT || c == '_' || c == '\'';
-    return u_isalnum(c) ||
-           (U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_MC_MASK)) != 0;
+    return word_char_beyond_ascii(c);
 }
 
 /* Words are runs of letters and digits; any other character is a word, a run
@@ -121,31 +138,43 @@ fold(UChar32 c)
     return u_isdigit(c) ? DIGIT : u_tolower(c);
 }
 
+/* n characters that end at white space or with the text stand behind x[0]. */
+static void
+end_word(struct wn_ngram_bag *b, int32_t *x, size_t n, uint64_t *last)
+{
+    if (n == 0)
+        return;
+    x[0] = x[n + 1] = BOUND;
+    add_words(b, x + 1, n, last);
+    add_chars(b, x, n + 2);
+}
+
 void
-wn_ngram_bag_fill(struct wn_ngram_bag *b, const char *text, size_t len)
+wn_ngram_bag_fill(struct wn_ngram_bag *ret, const char *text, size_t len)
 {
     const uint8_t *s = (const uint8_t *)text;
-    size_t i = 0, n = 0, start;
+    struct wn_ngram_bag bag = *ret, *b = &bag; /* its n stays in a register */
+    size_t n = 0;
     uint64_t last = 0;
 
     b->n = 0;
-    while (i < len && n < WN_NGRAM_CHARS_MAX) {
+    for (size_t i = 0, chars = 0; i < len && chars < WN_NGRAM_CHARS_MAX;
+         chars++) {
         UChar32 c;
 
         U8_NEXT_UNSAFE(s, i, c);
-        b->chars[n++] = fold(c);
+        if (c == ' ' || c == '\n') {
+            end_word(b, b->chars, n, &last);
+            n = 0;
+        } else {
+            b->chars[++n] = fold(c);
+        }
     }
-    for (i = 0; i < n; i++) {
-        if (b->chars[i] == ' ' || b->chars[i] == '\n')
-            continue;
-        start = i;
-        while (i < n && b->chars[i] != ' ' && b->chars[i] != '\n')
-            i++;
-        add_words(b, b->chars + start, i - start, &last);
-        add_chars(b, b->chars + start, i - start);
-    }
-    for (i = 0; i < b->n; i++)
+    end_word(b, b->chars, n, &last);
+    for (size_t i = 0; i < b->n; i++)
         b->seen[b->rows[i] / 64] = 0;
+    WN_ASSERT(b->n < b->cap);
+    ret->n = b->n;
 }
 
 static enum wn_status

@@ -31,7 +31,7 @@ struct wn_ngram_bag {
     uint32_t *rows; /* each < WN_NGRAM_ROWS, in order of appearance */
     size_t n;
     size_t cap;
-    int32_t *chars;
+    int32_t *chars; /* of the word at hand, from [1] on */
     uint64_t *seen; /* a bit a row, all 0 between calls */
 };
 

@@ -27,12 +27,19 @@
 
 #define WORD_CHARS_MAX 1000 /* what a folder may ask for; usual is 100 */
 
+/* What all five steps together do with a byte that is a character. */
+enum ascii { STEPS, WORD, SPACE, PUNCT }; /* STEPS: they are asked */
+
 struct wn_tokenizer {
     struct wn_vocab *vocab;
     const struct wn_unicode *unicode;
     bool clean, cjk, strip, lower;
     size_t word_chars_max;
     int32_t unk, cls, sep, pad;
+    struct {
+        uint8_t kind, as; /* as: WORD, in lower case if we are to */
+        int32_t id;       /* PUNCT: its token                     */
+    } ascii[256];
 };
 
 /* A character and the bytes of the input that it came from. */
@@ -276,21 +283,43 @@ clean(struct run *r, int32_t c, uint32_t start, uint32_t end)
     pad_cjk(r, wn_unicode_is_space(c) ? ' ' : c, start, end);
 }
 
-/* Most of most texts: all five steps at once. false leaves it to them. */
-static bool
-take_ascii(struct run *r, uint8_t c, uint32_t at)
+/* The letters and digits that begin at `at`, at most up to len; after them. */
+static size_t
+take_word(struct run *r, const uint8_t *p, size_t at, size_t len)
 {
-    if (c >= 'a' && c <= 'z') {
-        flush_marks(r);
-        add_to_word(r, c, at, at + 1);
-        return true;
+    const struct wn_tokenizer *t = r->t;
+    size_t room = t->word_chars_max, end = at;
+
+    room = r->chars < room ? room - r->chars : 0;
+    if (r->chars == 0)
+        r->start = (uint32_t)at;
+    for (; end < len && t->ascii[p[end]].kind == WORD; end++)
+        if (end - at < room)
+            r->word[r->len++] = (char)t->ascii[p[end]].as;
+    r->chars += end - at;
+    r->end = (uint32_t)end;
+    return end;
+}
+
+/* Most of most texts: all five steps at once. Returns after what it took; `at`
+ * where that is nothing. */
+static size_t
+take_ascii(struct run *r, const uint8_t *p, size_t at, size_t len)
+{
+    uint8_t kind = r->t->ascii[p[at]].kind;
+
+    if (kind == STEPS)
+        return at;
+    flush_marks(r);
+    if (kind == WORD)
+        return take_word(r, p, at, len);
+    end_word(r);
+    if (kind == PUNCT) {
+        r->start = (uint32_t)at;
+        r->end = (uint32_t)at + 1;
+        add_token(r, r->t->ascii[p[at]].id);
     }
-    if (c == ' ') {
-        flush_marks(r);
-        end_word(r);
-        return true;
-    }
-    return false;
+    return at + 1;
 }
 
 enum wn_status
@@ -313,10 +342,9 @@ wn_tokenizer_run(const struct wn_tokenizer *t, const char *text, size_t len,
     while (at < (int32_t)len && !r.failed) {
         uint32_t start = (uint32_t)at;
 
-        if (take_ascii(&r, p[at], start)) {
-            at++;
+        at = (int32_t)take_ascii(&r, p, start, len);
+        if ((uint32_t)at > start)
             continue;
-        }
         /* A broken byte reads as U+FFFD, which clean_text drops. */
         U8_NEXT_OR_FFFD(p, at, (int32_t)len, c);
         clean(&r, c, start, (uint32_t)at);
@@ -480,6 +508,28 @@ find_specials(struct wn_tokenizer *t, struct wn_err *err)
     return WN_OK;
 }
 
+/* Other controls are for clean_text, which deletes them without a trace. */
+static void
+fill_ascii(struct wn_tokenizer *t)
+{
+    for (int32_t c = 0; c < 0x80; c++) {
+        char piece = (char)c;
+        int32_t id;
+
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+            t->ascii[c].kind = SPACE;
+        } else if (wn_unicode_is_punct(c)) {
+            id = wn_vocab_find(t->vocab, &piece, 1);
+            t->ascii[c].kind = PUNCT;
+            t->ascii[c].id = id < 0 ? t->unk : id;
+        } else if (c > ' ' && c < 0x7f) {
+            t->ascii[c].kind = WORD;
+            t->ascii[c].as =
+                (uint8_t)(t->lower && c >= 'A' && c <= 'Z' ? c | 32 : c);
+        }
+    }
+}
+
 static enum wn_status
 read_folder(struct wn_tokenizer *t, const char *dir, struct wn_err *err)
 {
@@ -497,6 +547,8 @@ read_folder(struct wn_tokenizer *t, const char *dir, struct wn_err *err)
         rc = read_vocab(t, root, dir, err);
     if (rc == WN_OK)
         rc = find_specials(t, err);
+    if (rc == WN_OK)
+        fill_ascii(t);
     json_decref(root);
     json_decref(old);
     return rc;

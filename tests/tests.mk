@@ -31,12 +31,34 @@ check-db: $(call test_bins,db) $(BUILD)/winnow
 check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
-# benchmarks print their figures; make bench-store runs tests/bench/storage_*
-.PHONY: bench bench-store
-bench: $(call test_bins,bench)
-	@for b in $^; do $$b || exit 1; done
+# benchmarks print their figures; see tests/bench/README.md
+.PHONY: bench bench-store bench-tokenizer bench-service
+bench: bench-store bench-tokenizer bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
+
+# what is measured beside us, pinned, in a folder of its own
+BENCH_PYTHON := build/bench/venv/bin/python
+build/bench/venv/.done-service: tests/bench/service/requirements.txt
+	python3 -m venv build/bench/venv
+	$(BENCH_PYTHON) -m pip install -q --disable-pip-version-check -r $< || \
+	    { echo "bench: the peer named above cannot be installed ($<)" >&2; exit 1; }
+	@touch $@
+build/bench/posts-%.jsonl: tests/bench/posts.py
+	@mkdir -p $(@D)
+	python3 $< $* $@
+
+bench-tokenizer: $(BUILD)/tests/bench/classifier_text build/bench/posts-2048.jsonl build/bench/venv/.done-service
+	@mkdir -p $(BUILD)/bench
+	@BUILD=$(BUILD) BENCH_PYTHON=$(BENCH_PYTHON) $< build/bench/posts-2048.jsonl
+
+$(BUILD)/tests/bench/service/stand: $(BUILD)/tests/bench/service/stand.o $(BUILD)/libtests.a
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+bench-service: $(BUILD)/tests/bench/service/stand $(BUILD)/winnow build/bench/posts-32768.jsonl \
+    build/bench/venv/.done-service $(KAFKA_LIBS)
+	@mkdir -p build/bench/service
+	@$< $(BENCH_PYTHON) -B tests/bench/service/bench.py $(BUILD)/winnow build/bench/posts-32768.jsonl \
+	    build/bench/service.json build/bench/service
 
 # --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
 RIG ?= --posts 200000 --kills 300 --freezes 300 --pg-kills 20

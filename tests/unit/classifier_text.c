@@ -174,6 +174,35 @@ text_squeezes_space_and_keeps_lines(void **state)
     assert_int_equal(text.chars, 0);
 }
 
+/* ASCII is taken a run at a time: what stands at the ends of one. */
+static void
+text_sees_what_follows_a_run_of_ascii(void **state)
+{
+    static const struct {
+        const char *in, *out;
+        size_t words, zero_width;
+    } t[] = {
+        { "see http://a.b/@bob @bob", "see http://a.b/@bob @user", 3, 0 },
+        { "see http://a.b/@bob\t@bob", "see http://a.b/@bob @user", 3, 0 },
+        { "see:@bob a:b@c.de", "see:@user a:user@c.de", 2, 0 },
+        { "ab\u200Bcd\x01"
+          "ef\x7Fg",
+            "abcdefg", 1, 3 },
+        { "abe\u0301@bob", "ab\u00E9@bob", 1, 0 },
+        { "a \u00E9 b  c\nd \n", "a \u00E9 b c\nd", 5, 0 },
+        { "ab \U0001F600a 1-2", "ab \U0001F600a 1-2", 3, 0 },
+        { "[a] ` {z} @", "[a] ` {z} @", 2, 0 },
+        { "~\xFFz", "~\uFFFDz", 1, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        assert_string_equal(harden(t[i].in), t[i].out);
+        assert_int_equal(text.words, t[i].words);
+        assert_int_equal(text.zero_width, t[i].zero_width);
+    }
+}
+
 static void
 text_bounds_stacks_of_marks(void **state)
 {
@@ -346,6 +375,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(text_hides_handles_and_mail_names),
     cmocka_unit_test(text_longer_than_a_handle_does_not_hide_behind_an_at),
     cmocka_unit_test(text_squeezes_space_and_keeps_lines),
+    cmocka_unit_test(text_sees_what_follows_a_run_of_ascii),
     cmocka_unit_test(text_bounds_stacks_of_marks),
     cmocka_unit_test(text_counts_words_where_no_space_tells),
     cmocka_unit_test(text_reads_every_byte_of_u0000),

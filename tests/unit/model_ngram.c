@@ -133,6 +133,31 @@ n_grams_count_once_and_lie_in_their_table(void **state)
     assert_int_equal(words, 2);
     fill("aa aa aa aa aa");
     assert_int_equal(bag.n, 3 + 6); /* and the pair ("aa", "aa") */
+    fill("a");
+    assert_int_equal(bag.n, 2 + 3);
+    fill("abc");
+    assert_int_equal(bag.n, 2 + 9);
+    fill("abcd");
+    assert_int_equal(bag.n, 2 + 12);
+}
+
+/* One word of as many characters as are read, no two alike: nearly every row
+ * is a new one. */
+static void
+n_grams_of_the_longest_word_have_room(void **state)
+{
+    size_t len = 3 * WN_NGRAM_CHARS_MAX;
+    char *text = malloc(len + 1);
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < WN_NGRAM_CHARS_MAX; i++)
+        snprintf(text + 3 * i, 4, "%c%c%c", (int)(0xe4 + i / 4096),
+            (int)(0x80 + i / 64 % 64), (int)(0x80 + i % 64));
+    wn_ngram_bag_fill(&bag, text, len);
+    assert_true(bag.n > 5 * WN_NGRAM_CHARS_MAX / 2);
+    assert_true(bag.n < bag.cap);
+    free(text);
 }
 
 /* The bits of rows seen are cleared: a text leaves nothing for the next. */
@@ -249,6 +274,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(n_grams_have_the_stored_rows),
     cmocka_unit_test(n_grams_pass_over_case_digits_and_white_space),
     cmocka_unit_test(n_grams_count_once_and_lie_in_their_table),
+    cmocka_unit_test(n_grams_of_the_longest_word_have_room),
     cmocka_unit_test(n_grams_do_not_depend_on_the_text_before),
     cmocka_unit_test(n_grams_read_a_bounded_part_of_a_text),
     cmocka_unit_test(n_grams_are_scored_by_their_normalised_sum),

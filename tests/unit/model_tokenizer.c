@@ -172,6 +172,41 @@ words_of_over_a_hundred_characters_are_unknown(void **state)
     wn_tokenizer_free(t);
 }
 
+/* Letters are taken a run at a time; a word may have several. */
+static void
+runs_of_letters_make_one_word(void **state)
+{
+    struct wn_tokenizer *t = open_with(NULL);
+    char text[512] = "", want[1024] = "a";
+
+    (void)state;
+    assert_tokens(t, "aжBжa", "a ##ж ##b ##ж ##a");
+    for (int i = 0; i < 100; i++)
+        strcat(text, i == 60 ? "\u200ba" : "a");
+    for (int i = 1; i < 100; i++)
+        strcat(want, " ##a");
+    assert_tokens(t, text, want);
+    strcat(text, "\u200ba");
+    assert_tokens(t, text, "[UNK]");
+    wn_tokenizer_free(t);
+
+    t = open_with("{\"normalizer\":{\"type\":\"BertNormalizer\","
+                  "\"lowercase\":false}}");
+    assert_tokens(t, "HELLO hello Uber", "[UNK] hello Uber");
+    wn_tokenizer_free(t);
+}
+
+static void
+punctuation_stands_alone_known_or_not(void **state)
+{
+    struct wn_tokenizer *t = open_with(NULL);
+
+    (void)state;
+    assert_tokens(t, "a%b!", "a [UNK] b !");
+    assert_tokens(t, "e\u0301!\u0301!", "[UNK] ! !");
+    wn_tokenizer_free(t);
+}
+
 static void
 controls_are_dropped_and_not_spaced(void **state)
 {
@@ -583,6 +618,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(words_are_cut_greedily),
     cmocka_unit_test(one_miss_makes_the_word_unknown),
     cmocka_unit_test(words_of_over_a_hundred_characters_are_unknown),
+    cmocka_unit_test(runs_of_letters_make_one_word),
+    cmocka_unit_test(punctuation_stands_alone_known_or_not),
     cmocka_unit_test(controls_are_dropped_and_not_spaced),
     cmocka_unit_test(broken_bytes_are_dropped),
     cmocka_unit_test(every_nonspacing_mark_is_an_accent),
