@@ -101,6 +101,7 @@ decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
             t->invalid++;
             c = 0xFFFD;
         }
+        c = wn_text_filter_bound(&f, c);
         if (wn_text_filter_keep(&f, c))
             U16_APPEND_UNSAFE(t->u16, o, c);
     }
@@ -167,6 +168,7 @@ accept(struct decoder *d, UChar32 c)
 
         U16_PREV_UNSAFE(d->out, at, d->f.prev);
     }
+    c = wn_text_filter_bound(&d->f, c);
     if (!wn_text_filter_keep(&d->f, c))
         return -1;
     U16_APPEND_UNSAFE(one, n, c);

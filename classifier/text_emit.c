@@ -37,7 +37,7 @@ is_space(UChar32 c)
 {
     if (c < 0x80)
         return c == ' ' || (c >= 0x09 && c <= 0x0D);
-    if (wn_text_is_plain(c))
+    if (wn_text_is_solid(c))
         return false;
     /* Braille's blank is no space to Unicode but looks like one. */
     return u_isUWhiteSpace(c) || c == 0x2800;
@@ -68,7 +68,7 @@ handle_char(const struct emitter *e, size_t i)
     U16_NEXT_UNSAFE(e->s, j, c);
     if (ascii_alnum(c) || c == '_' ||
         (c >= 0xC0 && c < 0x250 && c != 0xD7 && c != 0xF7) ||
-        (!wn_text_is_plain(c) && wn_text_is_mark(c)))
+        (!wn_text_is_solid(c) && wn_text_is_mark(c)))
         return j - i;
     return 0;
 }
@@ -140,7 +140,7 @@ write_char(struct emitter *e, UChar32 c)
 {
     if (c >= 0x80) {
         e->marks =
-            !wn_text_is_plain(c) && wn_text_is_mark(c) ? e->marks + 1 : 0;
+            !wn_text_is_solid(c) && wn_text_is_mark(c) ? e->marks + 1 : 0;
         if (e->marks > WN_TEXT_MARKS_MAX)
             return;
         U8_APPEND_UNSAFE((uint8_t *)e->t->data, e->t->len, c);

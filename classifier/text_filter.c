@@ -14,6 +14,7 @@
 /* Combining marks in a row that normalisation is given: it sorts them by
  * insertion, so a run without bound would cost quadratic time. 30 is the limit
  * of Unicode's stream-safe format. */
+#define PHRASES_MAX 1024
 #define MARKS_SORTED_MAX 30
 
 void
@@ -196,6 +197,15 @@ is_rtl(UChar32 c)
         return false;
     d = u_charDirection(c);
     return d == U_RIGHT_TO_LEFT || d == U_RIGHT_TO_LEFT_ARABIC;
+}
+
+UChar32
+wn_text_filter_bound(struct wn_text_filter *f, UChar32 c)
+{
+    /* ligatures of Arabic phrases; words and units in a square */
+    if ((c < 0x3300 || c > 0x33FF) && (c < 0xFDF0 || c > 0xFDFC))
+        return c;
+    return ++f->phrases > PHRASES_MAX ? 0xFFFD : c;
 }
 
 bool

@@ -16,9 +16,14 @@ struct wn_text_filter {
     bool rtl;         /* a right-to-left letter was seen             */
     size_t soft_bidi; /* counted only if there was none              */
     size_t marks;     /* combining marks in a row                    */
+    size_t phrases;   /* characters that stand for whole words       */
     size_t zero_width, bidi, tags;
 };
 void wn_text_filter_init(struct wn_text_filter *f);
+/* c, or U+FFFD for the thousands of a kind of which NFKC makes up to 18 letters
+ * each: a text has a handful, and padding by them must cost no more than any.
+ */
+UChar32 wn_text_filter_bound(struct wn_text_filter *f, UChar32 c);
 /* true where c stays; otherwise it was counted or forgiven. */
 bool wn_text_filter_keep(struct wn_text_filter *f, UChar32 c);
 /* Adds the counts to t's. */
@@ -30,6 +35,13 @@ wn_text_is_plain(UChar32 c)
 {
     return (c >= 0xC0 && c < 0x300) || (c >= 0x370 && c < 0x483) ||
            (c >= 0x3400 && c < 0xA000);
+}
+/* The same, and the letters of Arabic, which are right-to-left. */
+static inline bool
+wn_text_is_solid(UChar32 c)
+{
+    return wn_text_is_plain(c) || (c >= 0x620 && c < 0x64B) ||
+           (c >= 0x671 && c < 0x6D4);
 }
 /* A combining mark, or anything that normalisation reorders. */
 bool wn_text_is_mark(UChar32 c);

@@ -56,6 +56,28 @@ text_takes_out_and_counts_what_hides(void **state)
         check(&traps[i]);
 }
 
+/* One character of three bytes is eighteen letters; a wall of them is not. */
+static void
+text_grows_by_a_bounded_number_of_whole_phrases(void **state)
+{
+    static const char *const kinds[] = { "\uFDFA", "\u3316", "&#65018;" };
+    static char in[3000 * 8 + 1];
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        size_t one, n = 0;
+
+        harden(kinds[k]);
+        one = text.chars;
+        assert_true(one >= 6);
+        for (size_t i = 0; i < 3000; i++)
+            n += (size_t)sprintf(in + n, "%s", kinds[k]);
+        harden(in);
+        assert_int_equal(text.chars, 1024 * one + (3000 - 1024));
+        assert_non_null(strstr(text.data, "\uFFFD\uFFFD"));
+    }
+}
+
 static void
 text_counts_nothing_that_a_language_needs(void **state)
 {
@@ -369,6 +391,7 @@ finish(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(text_takes_out_and_counts_what_hides),
+    cmocka_unit_test(text_grows_by_a_bounded_number_of_whole_phrases),
     cmocka_unit_test(text_counts_nothing_that_a_language_needs),
     cmocka_unit_test(text_is_compatibility_normalised),
     cmocka_unit_test(text_decodes_entities_until_none_is_left),
