@@ -143,10 +143,21 @@ wn_classifier_free(struct wn_classifier *c)
 {
     if (c == NULL)
         return;
+    wn_cache_free(c->cache);
     wn_heads_release(&c->heads);
     wn_encoder_free(c->encoder);
     wn_tokenizer_free(c->tokenizer);
     free(c);
+}
+
+enum wn_status
+wn_classifier_cache(struct wn_classifier *c, size_t entries, struct wn_err *err)
+{
+    wn_cache_free(c->cache);
+    c->cache = entries > 0 ? wn_cache_new(entries) : NULL;
+    if (entries > 0 && c->cache == NULL)
+        return wn_fail(err, WN_STOP, "score cache: out of memory");
+    return WN_OK;
 }
 
 const char *

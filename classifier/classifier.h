@@ -32,6 +32,12 @@ enum wn_status wn_classifier_open(struct wn_classifier **ret, const char *dir,
     const struct wn_encoder_conf *conf, struct wn_err *err);
 void wn_classifier_free(struct wn_classifier *c);
 
+/* Keeps the scores of about so many windows for texts that come again; 0: of
+ * none, which is how it is opened. Before any scorer is made. WN_STOP without
+ * memory. */
+enum wn_status wn_classifier_cache(
+    struct wn_classifier *c, size_t entries, struct wn_err *err);
+
 /* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
  * of the folder that a score depends on. */
 const char *wn_classifier_version(const struct wn_classifier *c);

@@ -2,6 +2,7 @@
 #ifndef WN_CLASSIFIER_CLASSIFIER_INT_H
 #define WN_CLASSIFIER_CLASSIFIER_INT_H
 
+#include "classifier/cache.h"
 #include "classifier/classifier.h"
 #include "model/encoder.h"
 #include "model/heads.h"
@@ -18,6 +19,7 @@ struct wn_classifier {
     struct wn_heads heads;
     struct wn_ngram ngram;
     struct wn_joint joint;
+    struct wn_cache *cache; /* NULL: none */
     char version[WN_JOINT_NAME_MAX + 1 + 16 + 1];
 };
 

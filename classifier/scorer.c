@@ -45,6 +45,7 @@ struct wn_scorer {
     size_t offsets[PACK_WINDOWS + 1], n;
     struct open *owner[PACK_WINDOWS];
     float ngram[PACK_WINDOWS][WN_HEADS];
+    uint8_t key[PACK_WINDOWS][WN_CACHE_KEY];
     float *pooled;     /* (PACK_WINDOWS, H) */
     int64_t encode_us; /* spent in flush(), so far */
 };
@@ -91,30 +92,66 @@ wn_scorer_free(struct wn_scorer *s)
 
 /* --- the pack --- */
 
+/* A window of the text says so much: the highest counts. */
+static void
+raise(struct open *o, const double logits[WN_HEADS])
+{
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        /* NaN, once in, stays: finish() must see it. */
+        if (o->windows == 0 || !(logits[h] <= o->best[h]))
+            o->best[h] =
+                o->windows > 0 && isnan(o->best[h]) ? o->best[h] : logits[h];
+    }
+    o->windows++;
+}
+
+static void
+raise_parts(
+    struct open *o, const float encoder[WN_HEADS], const float ngram[WN_HEADS])
+{
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        if (o->windows == 0 || encoder[h] > o->parts->encoder[h])
+            o->parts->encoder[h] = encoder[h];
+        if (o->windows == 0 || ngram[h] > o->parts->ngram[h])
+            o->parts->ngram[h] = ngram[h];
+    }
+}
+
 static void
 join(const struct wn_scorer *s, size_t i)
 {
     struct open *o = s->owner[i];
     size_t hidden = wn_encoder_shape(s->c->encoder)->hidden;
     float encoder[WN_HEADS];
+    double logits[WN_HEADS];
 
     wn_heads_score(&s->c->heads, s->pooled + i * hidden, encoder);
-    for (size_t h = 0; h < WN_HEADS; h++) {
-        double ngram = s->ngram[i][h];
-        double logit = wn_joint_logit(&s->c->joint, h, encoder[h], ngram);
-        bool first = o->windows == 0;
+    for (size_t h = 0; h < WN_HEADS; h++)
+        logits[h] = wn_joint_logit(&s->c->joint, h, encoder[h], s->ngram[i][h]);
+    if (o->parts != NULL)
+        raise_parts(o, encoder, s->ngram[i]);
+    else if (s->c->cache != NULL)
+        wn_cache_put(s->c->cache, s->key[i], logits);
+    raise(o, logits);
+}
 
-        /* NaN, once in, stays: finish() must see it. */
-        if (first || !(logit <= o->best[h]))
-            o->best[h] = isnan(o->best[h]) ? o->best[h] : logit;
-        if (o->parts == NULL)
-            continue;
-        if (first || encoder[h] > o->parts->encoder[h])
-            o->parts->encoder[h] = encoder[h];
-        if (first || ngram > o->parts->ngram[h])
-            o->parts->ngram[h] = ngram;
-    }
-    o->windows++;
+/* Whether the window was scored before; else its key is that of the next one
+ * in the pack. Who asks for parts gets them made. */
+static bool
+is_known(struct wn_scorer *s, struct open *o, const struct wn_window *w)
+{
+    double logits[WN_HEADS];
+    bool hit;
+
+    if (s->c->cache == NULL || o->parts != NULL)
+        return false;
+    wn_cache_key(s->c->cache, s->reading.text.data + w->begin,
+        w->end - w->begin, w->ids, w->n, s->key[s->n]);
+    hit = wn_cache_get(s->c->cache, s->key[s->n], logits);
+    wn_metric_add(WN_M_SCORE_CACHE, hit ? 0 : 1, 1);
+    if (hit)
+        raise(o, logits);
+    return hit;
 }
 
 static void
@@ -139,11 +176,14 @@ static void
 pack(struct wn_scorer *s, struct open *o, size_t window)
 {
     const struct wn_window *w = &s->reading.windows.w[window];
-    const struct wn_ngram_bag *bag = wn_reading_bag(&s->reading, window);
+    const struct wn_ngram_bag *bag;
     size_t at;
 
     if (s->n == PACK_WINDOWS || s->offsets[s->n] + w->n > PACK_TOKENS)
         flush(s);
+    if (is_known(s, o, w))
+        return;
+    bag = wn_reading_bag(&s->reading, window);
     at = s->offsets[s->n];
     memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
     wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);

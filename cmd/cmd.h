@@ -32,7 +32,7 @@ const char *wn_cmd_share(const char *rel, char *out, size_t out_bytes);
 /* model.dir and policy.file, or what is shipped. */
 const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
     __attribute__((warn_unused_result));
-/* Opens weights to run as model.precision and kernels.isa say; dir NULL: those
+/* Opens weights, with their cache, to run as model.precision and kernels.isa say; dir NULL: those
  * of wn_cmd_weights_dir(). */
 enum wn_status wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const struct wn_options *o, struct wn_err *err);

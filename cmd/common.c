@@ -110,6 +110,8 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const char *isa = wn_opt_str(o, WN_OPT_KERNELS_ISA);
     const char *precision = wn_opt_str(o, WN_OPT_MODEL_PRECISION);
     struct wn_encoder_conf conf = { WN_ISAS - 1, WN_INT8 };
+    struct wn_classifier *c = NULL;
+    enum wn_status rc;
     char path[PATH_MAX];
 
     for (int i = 0; i < WN_ISAS; i++)
@@ -120,7 +122,15 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
             conf.precision = (enum wn_precision)i;
     if (dir == NULL)
         dir = wn_cmd_weights_dir(o, path, sizeof(path));
-    return wn_classifier_open(ret, dir, &conf, err);
+    rc = wn_classifier_open(&c, dir, &conf, err);
+    if (rc == WN_OK)
+        rc = wn_classifier_cache(
+            c, (size_t)wn_opt_int(o, WN_OPT_SCORE_CACHE), err);
+    if (rc == WN_OK)
+        *ret = c;
+    else
+        wn_classifier_free(c);
+    return rc;
 }
 
 const char *

@@ -48,6 +48,20 @@ wn_hmac_sha256(const void *key, size_t key_len, const void *p, size_t len,
 }
 
 void
+wn_keyed_hash(const uint8_t key[WN_KEYED_HASH_KEY], const struct wn_part *parts,
+    size_t n, void *out, size_t len)
+{
+    crypto_generichash_state st;
+
+    crypto_generichash_init(&st, key, WN_KEYED_HASH_KEY, len);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].len > 0)
+            crypto_generichash_update(&st, parts[i].p, parts[i].len);
+    }
+    crypto_generichash_final(&st, out, len);
+}
+
+void
 wn_random(void *p, size_t len)
 {
     randombytes_buf(p, len);

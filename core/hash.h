@@ -21,6 +21,11 @@ void wn_sha256_parts(
     const struct wn_part *parts, size_t n, uint8_t out[WN_SHA256]);
 void wn_hmac_sha256(const void *key, size_t key_len, const void *p, size_t len,
     uint8_t out[WN_SHA256]);
+/* BLAKE2b over the parts, keyed with WN_KEYED_HASH_KEY bytes: whoever does not
+ * have the key cannot make two inputs meet. len 16 to 64. */
+#define WN_KEYED_HASH_KEY 32
+void wn_keyed_hash(const uint8_t key[WN_KEYED_HASH_KEY],
+    const struct wn_part *parts, size_t n, void *out, size_t len);
 void wn_random(void *p, size_t len);
 /* Lower-case hex and NUL: out has 2 * len + 1 bytes. */
 void wn_hex(const void *p, size_t len, char *out);

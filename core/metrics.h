@@ -43,6 +43,7 @@
     M(PAUSES,           COUNTER,   "winnow_pauses_total",                   "",        "", "times that consuming was paused for the byte budget") \
     M(CONSUMER_REMADE,  COUNTER,   "winnow_consumer_remade_total",          "",        "", "consumers made anew after 60 s without progress") \
     M(QUEUE_BYTES,      GAUGE,     "winnow_queue_bytes",                    "",        "", "bytes of items in hand, against ingest.bytes_max") \
+    M(SCORE_CACHE,      COUNTER,   "winnow_score_cache_total",              "result",  "hit|miss", "windows of texts looked up among those scored before") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \
     M(LOG_LINES,        COUNTER,   "winnow_log_lines_total",                "level",   "debug|info|warn|error", "lines written to the event log") \

@@ -32,7 +32,11 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-service
+.PHONY: bench bench-store bench-tokenizer bench-service bench-precision
+# EVERY=5: of each fifth text only
+EVERY ?= 1
+bench-precision: $(BUILD)/winnow
+	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
 bench: bench-store bench-tokenizer bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done

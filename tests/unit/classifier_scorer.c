@@ -4,8 +4,10 @@
  * the batch; and what happens where there is nothing to score.
  */
 #include <math.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
+#include "classifier/cache.h"
 #include "classifier/classifier.h"
 #include "classifier/parts.h"
 #include "classifier/reader.h"
@@ -513,6 +515,102 @@ a_batch_is_one_call_of_the_encoder_and_a_text_an_item(void **state)
         wn_item_free(items[i]);
 }
 
+/* --- the cache --- */
+
+static double
+hits(void)
+{
+    return wn_metric_value(WN_M_SCORE_CACHE, 0);
+}
+
+static void
+assert_same_scores(const struct wn_item *a, const struct wn_item *b)
+{
+    for (int sig = 0; sig < WN_SIG_COUNT; sig++) {
+        assert_int_equal(a->sig.v[sig].kind, b->sig.v[sig].kind);
+        if (a->sig.v[sig].kind == WN_VALUE_DOUBLE)
+            assert_true(a->sig.v[sig].d == b->sig.v[sig].d);
+        if (a->sig.v[sig].kind == WN_VALUE_INT)
+            assert_true(a->sig.v[sig].i == b->sig.v[sig].i);
+    }
+}
+
+/* A short text and one of several windows, each twice, in a cache that holds
+ * them: the second time nothing is encoded and nothing differs. */
+static void
+a_text_that_comes_again_costs_no_encoder_and_scores_the_same(void **state)
+{
+    static char longer[6000];
+    const char *const texts[] = { "a text that comes twice", longer };
+    double before, tokens;
+
+    (void)state;
+    for (size_t n = 0; n < 5000;)
+        n += (size_t)sprintf(longer + n, "word number %zu of many ", n);
+    assert_wn_ok(wn_classifier_cache(classifier, 1000, &err), &err);
+    for (size_t i = 0; i < 2; i++) {
+        struct wn_item *first = scored(texts[i]), *second;
+
+        before = hits();
+        tokens = wn_metric_value(WN_M_TOKENS, 0);
+        second = scored(texts[i]);
+        assert_true(
+            hits() - before == (double)count(second, WN_SIG_TEXT_WINDOWS));
+        assert_true(wn_metric_value(WN_M_TOKENS, 0) == tokens);
+        assert_same_scores(first, second);
+        wn_item_free(first);
+        wn_item_free(second);
+    }
+    before = hits();
+    wn_item_free(scored("a text that comes twicf")); /* one letter */
+    assert_true(hits() == before);
+    assert_wn_ok(wn_classifier_cache(classifier, 0, &err), &err);
+    before = hits();
+    wn_item_free(scored(texts[0]));
+    assert_true(hits() == before);
+}
+
+static void *
+hammer(void *arg)
+{
+    struct wn_cache *c = arg;
+    uint64_t rnd = wn_test_seed();
+    double logits[WN_HEADS], got[WN_HEADS];
+    uint8_t key[WN_CACHE_KEY];
+
+    for (int i = 0; i < 20000; i++) {
+        uint64_t n = wn_test_random(&rnd) % 3000;
+
+        wn_cache_key(c, (const char *)&n, sizeof(n), NULL, 0, key);
+        for (int h = 0; h < WN_HEADS; h++)
+            logits[h] = (double)(n * 10) + h;
+        if (!wn_cache_get(c, key, got))
+            wn_cache_put(c, key, logits);
+        else if (memcmp(got, logits, sizeof(got)) != 0)
+            return c;
+    }
+    return NULL;
+}
+
+/* Fewer places than texts, several threads: what is found is right. */
+static void
+a_full_cache_forgets_and_never_confuses(void **state)
+{
+    struct wn_cache *c = wn_cache_new(1000);
+    pthread_t threads[4];
+    void *bad;
+
+    (void)state;
+    assert_non_null(c);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, hammer, c);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    wn_cache_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_score_does_not_depend_on_the_batch),
     cmocka_unit_test(the_highest_window_is_the_score_of_a_text),
@@ -523,6 +621,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(media_that_nobody_looked_at_degrade_a_post),
     cmocka_unit_test(a_mebibyte_costs_four_windows_and_little_more),
     cmocka_unit_test(a_disguised_link_is_seen_behind_a_wall_of_plain_ones),
+    cmocka_unit_test(
+        a_text_that_comes_again_costs_no_encoder_and_scores_the_same),
+    cmocka_unit_test(a_full_cache_forgets_and_never_confuses),
     cmocka_unit_test(a_batch_is_one_call_of_the_encoder_and_a_text_an_item),
 };
 

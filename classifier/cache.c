@@ -1,0 +1,136 @@
+/*
+ * Sets of WAYS entries; a window's set is told by its key, and so is the lock,
+ * one for a stripe of sets, so that scorers seldom meet. In a set the entry
+ * that was longest unused goes.
+ */
+#include "classifier/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+
+#define WAYS 8
+#define STRIPES 64
+
+struct entry {
+    uint8_t key[WN_CACHE_KEY];
+    double logits[WN_HEADS];
+    uint64_t used; /* the set's clock; 0: empty */
+};
+
+struct set {
+    struct entry way[WAYS];
+    uint64_t clock;
+};
+
+struct wn_cache {
+    uint8_t secret[WN_KEYED_HASH_KEY];
+    pthread_mutex_t lock[STRIPES]; /* of sets i with i % STRIPES */
+    size_t sets;                   /* a power of two             */
+    struct set *set;
+};
+
+struct wn_cache *
+wn_cache_new(size_t entries)
+{
+    struct wn_cache *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    for (c->sets = STRIPES; c->sets * WAYS < entries;)
+        c->sets *= 2;
+    c->set = calloc(c->sets, sizeof(*c->set));
+    if (c->set == NULL) {
+        free(c);
+        return NULL;
+    }
+    wn_random(c->secret, sizeof(c->secret));
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_init(&c->lock[i], NULL);
+    return c;
+}
+
+void
+wn_cache_free(struct wn_cache *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_destroy(&c->lock[i]);
+    free(c->set);
+    free(c);
+}
+
+void
+wn_cache_key(const struct wn_cache *c, const char *text, size_t len,
+    const int32_t *ids, size_t n, uint8_t key[WN_CACHE_KEY])
+{
+    const struct wn_part parts[] = { { &len, sizeof(len) }, { text, len },
+        { ids, n * sizeof(*ids) } };
+
+    wn_keyed_hash(
+        c->secret, parts, sizeof(parts) / sizeof(parts[0]), key, WN_CACHE_KEY);
+}
+
+static size_t
+set_of(const struct wn_cache *c, const uint8_t key[WN_CACHE_KEY])
+{
+    uint64_t bits;
+
+    memcpy(&bits, key, sizeof(bits));
+    return (size_t)bits & (c->sets - 1);
+}
+
+static struct entry *
+find(struct set *s, const uint8_t key[WN_CACHE_KEY])
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (s->way[i].used != 0 &&
+            memcmp(s->way[i].key, key, WN_CACHE_KEY) == 0)
+            return &s->way[i];
+    return NULL;
+}
+
+bool
+wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
+    double logits[WN_HEADS])
+{
+    size_t i = set_of(c, key);
+    struct entry *e;
+
+    pthread_mutex_lock(&c->lock[i % STRIPES]);
+    e = find(&c->set[i], key);
+    if (e != NULL) {
+        memcpy(logits, e->logits, sizeof(e->logits));
+        e->used = ++c->set[i].clock;
+    }
+    pthread_mutex_unlock(&c->lock[i % STRIPES]);
+    return e != NULL;
+}
+
+void
+wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
+    const double logits[WN_HEADS])
+{
+    size_t i = set_of(c, key);
+    struct set *s = &c->set[i];
+    struct entry *e;
+
+    pthread_mutex_lock(&c->lock[i % STRIPES]);
+    e = find(s, key);
+    for (size_t w = 0; e == NULL && w < WAYS; w++)
+        if (s->way[w].used == 0)
+            e = &s->way[w];
+    if (e == NULL) {
+        e = &s->way[0];
+        for (size_t w = 1; w < WAYS; w++)
+            if (s->way[w].used < e->used)
+                e = &s->way[w];
+    }
+    memcpy(e->key, key, WN_CACHE_KEY);
+    memcpy(e->logits, logits, sizeof(e->logits));
+    e->used = ++s->clock;
+    pthread_mutex_unlock(&c->lock[i % STRIPES]);
+}

@@ -1,0 +1,38 @@
+/*
+ * What windows were said to mean, so that a text that comes again (copies are
+ * what spam is made of) costs no encoder. Bounded; the oldest of a few
+ * neighbours makes room. One for all scorers of a classifier.
+ *
+ * The key is a keyed hash of all that the readers see of a window. The key is
+ * drawn at random for the process, so nobody can make a text that is taken for
+ * another. A hit gives what was computed for the same bytes by the same
+ * weights: it changes no score.
+ */
+#ifndef WN_CLASSIFIER_CACHE_H
+#define WN_CLASSIFIER_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/item.h"
+
+#define WN_CACHE_KEY 16
+
+struct wn_cache;
+
+/* Room for about `entries` windows, 64 bytes each; NULL without memory. */
+struct wn_cache *wn_cache_new(size_t entries);
+void wn_cache_free(struct wn_cache *c); /* accepts NULL */
+
+/* The key of a window: its bytes, and the tokens they were cut into. */
+void wn_cache_key(const struct wn_cache *c, const char *text, size_t len,
+    const int32_t *ids, size_t n, uint8_t key[WN_CACHE_KEY]);
+
+/* Any thread. logits: of the heads, before calibration. */
+bool wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
+    double logits[WN_HEADS]);
+void wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
+    const double logits[WN_HEADS]);
+
+#endif
