@@ -200,22 +200,44 @@ wn_store_partitions(
 }
 
 enum wn_status
-wn_store_retention(
-    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err)
+wn_store_retain(
+    struct wn_store *st, struct wn_retained *ret, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     PGresult *res;
     enum wn_status rc = wn_conn_ready(st, err);
 
-    wn_param_time(&p, now_us);
     wn_param_int(&p, st->retention_us / DAY_US);
     if (rc == WN_OK)
-        rc = wn_query(st, "SELECT winnow.retention($1::timestamptz, $2::int)",
+        rc = wn_query(st,
+            "SELECT dropped, gone, more, days "
+            "FROM winnow.retention_step($1::int)",
             &p, &res, err);
     if (rc != WN_OK)
         return rc;
-    *ret_dropped = (int)wn_get_int(res, 0, 0);
+    ret->dropped = (int)wn_get_int(res, 0, 0);
+    ret->rows = wn_get_int(res, 0, 1);
+    ret->more = PQgetvalue(res, 0, 2)[0] == 't';
+    ret->days = wn_get_int(res, 0, 3);
     PQclear(res);
-    st->months_n = 0;
     return WN_OK;
+}
+
+/* Until nothing is left. */
+enum wn_status
+wn_store_retention(
+    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err)
+{
+    struct wn_retained r = { .more = true };
+    enum wn_status rc = WN_OK;
+    int dropped = 0;
+
+    (void)now_us;
+    while (rc == WN_OK && r.more) {
+        rc = wn_store_retain(st, &r, err);
+        dropped += rc == WN_OK ? r.dropped : 0;
+    }
+    if (rc == WN_OK)
+        *ret_dropped = dropped;
+    return rc;
 }

@@ -147,8 +147,26 @@ enum wn_status wn_store_commit(struct wn_store *st, struct wn_claim *claim,
  * tables. */
 enum wn_status wn_store_partitions(
     struct wn_store *st, int64_t now_us, int *ret_ahead, struct wn_err *err);
-/* Drops outbox partitions whose rows are all relayed, and time partitions
- * past retention; *ret_dropped counts them. */
+/*
+ * One bounded step of retention, by the server's clock: a partition past
+ * retention (or of an outbox day whose rows are all relayed) begins to leave,
+ * is walked, or is dropped; or rows of posts nobody heard of for so long go.
+ * What is kept is the greater of retention_days and the owner's rule
+ * (winnow.retention_rule), so no worker can drop more than the owner allows.
+ *
+ * Fails: with WN_RETRY when others would have had to wait for over 0.3 s, or
+ * it took too long; nothing of the step was done, and it says nothing about
+ * the health of the database.
+ */
+struct wn_retained {
+    int dropped;  /* partitions that left                      */
+    int64_t rows; /* rows that went on their own               */
+    int64_t days; /* how long things are kept                  */
+    bool more;    /* something is left: call again, not at once */
+};
+enum wn_status wn_store_retain(
+    struct wn_store *st, struct wn_retained *ret, struct wn_err *err);
+/* Steps until nothing is left; *ret_dropped counts partitions. */
 enum wn_status wn_store_retention(
     struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err);
 
