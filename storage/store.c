@@ -222,22 +222,3 @@ wn_store_retain(
     PQclear(res);
     return WN_OK;
 }
-
-/* Until nothing is left. */
-enum wn_status
-wn_store_retention(
-    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err)
-{
-    struct wn_retained r = { .more = true };
-    enum wn_status rc = WN_OK;
-    int dropped = 0;
-
-    (void)now_us;
-    while (rc == WN_OK && r.more) {
-        rc = wn_store_retain(st, &r, err);
-        dropped += rc == WN_OK ? r.dropped : 0;
-    }
-    if (rc == WN_OK)
-        *ret_dropped = dropped;
-    return rc;
-}

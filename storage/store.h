@@ -166,9 +166,6 @@ struct wn_retained {
 };
 enum wn_status wn_store_retain(
     struct wn_store *st, struct wn_retained *ret, struct wn_err *err);
-/* Steps until nothing is left; *ret_dropped counts partitions. */
-enum wn_status wn_store_retention(
-    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err);
 
 /* --- outbox --- */
 

@@ -260,6 +260,21 @@ retain_at(struct kit *k, int days_on, int rows)
     return dropped;
 }
 
+/* As a worker does, until nothing is left. */
+static int
+retain(struct wn_store *st)
+{
+    struct wn_retained r = { .more = true };
+    struct wn_err err;
+    int dropped = 0;
+
+    while (r.more) {
+        assert_wn_ok(wn_store_retain(st, &r, &err), &err);
+        dropped += r.dropped;
+    }
+    return dropped;
+}
+
 static void
 store_retention_drops_what_is_old_and_records_it(void **state)
 {
@@ -312,7 +327,6 @@ store_retention_asked_by_a_worker_goes_by_server_and_owner(void **state)
     struct wn_claim c;
     struct wn_item *it;
     struct wn_err err;
-    int dropped = 0;
     PGconn *conn;
     PGresult *res;
     size_t i;
@@ -327,10 +341,8 @@ store_retention_asked_by_a_worker_goes_by_server_and_owner(void **state)
     it->rec.time_us -= 100 * DAY_US;
     kit_commit(st, &c, it);
     wn_clock_shift_us(366 * DAY_US); /* the worker's own clock is wrong */
-    assert_wn_ok(
-        wn_store_retention(st, wn_clock_now_us(), &dropped, &err), &err);
-    assert_wn_ok(
-        wn_store_retention(hasty, wn_clock_now_us(), &dropped, &err), &err);
+    retain(st);
+    retain(hasty);
     wn_clock_shift_us(0);
     assert_int_equal(
         kit_count(&k,
@@ -352,9 +364,7 @@ store_retention_asked_by_a_worker_goes_by_server_and_owner(void **state)
             "'EXECUTE')"),
         0);
     wn_pg_exec(k.pg, k.db, "UPDATE winnow.retention_rule SET days = 60");
-    assert_wn_ok(
-        wn_store_retention(hasty, wn_clock_now_us(), &dropped, &err), &err);
-    assert_true(dropped >= 4);
+    assert_true(retain(hasty) >= 4);
     kit_check_chains(&k);
     wn_store_free(hasty);
     kit_close(&k);
@@ -476,11 +486,7 @@ store_retention_takes_bounded_steps_and_makes_nobody_wait(void **state)
     assert_true(wn_clock_mono_us() - t < 3000000);
     kit_commit(st, &c, kit_item(&k, &c, 1, "p1", "t"));
     PQfinish(reader);
-    do
-        assert_wn_ok(wn_store_retain(st, &r, &err), &err);
-    while (r.more);
-    assert_int_equal(
-        kit_count(&k, "SELECT count(*) FROM winnow.partition_drop"), 4);
+    assert_int_equal(retain(st), 4);
     kit_check_chains(&k);
     kit_close(&k);
 }
