@@ -258,6 +258,8 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
         item->policy_version != NULL ? item->policy_version : "",
         row->verdict_id);
     rc = wn_month_ready(st, row->ts, err);
+    if (rc == WN_OK && (st->want_verdicts || st->want_dead))
+        rc = wn_day_ready(st, b->made_us, err);
     if (rc == WN_OK && item->model_version != NULL)
         rc = wn_version_id(st, "model", item->model_version, &row->model, err);
     if (rc == WN_OK && item->policy_version != NULL)
@@ -543,6 +545,7 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
 {
     struct wn_batch *b = st->batch;
     char sqlstate[sizeof(st->sqlstate)];
+    bool no_partition;
     enum wn_status rc;
     size_t done, half;
 
@@ -557,6 +560,7 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
         return rc;
     /* A backend of ours that we lost may have committed these meanwhile. */
     memcpy(sqlstate, st->sqlstate, sizeof(sqlstate));
+    no_partition = st->no_partition;
     rc = settle(st, claim, items, n, end, err);
     if (rc != WN_OK)
         return rc;
@@ -566,9 +570,11 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
     n -= done;
     if (n == 0 && claim->next_offset == end)
         return WN_OK;
-    if (strcmp(sqlstate, "23514") == 0 && !b->months_again) {
-        b->months_again = true; /* a partition that retention dropped */
-        st->months_n = 0;
+    if (no_partition) { /* retention dropped it: no row is to blame */
+        wn_partitions_forget(st);
+        if (b->partitions_again)
+            return wn_fail(err, WN_RETRY, "commit: a partition has just left");
+        b->partitions_again = true;
         return commit_range(st, claim, items, base, n, end, err);
     }
     if (n == 0)
@@ -610,7 +616,7 @@ wn_store_commit(struct wn_store *st, struct wn_claim *claim,
     done = done_before(claim, items, n);
     if (claim->next_offset == next_offset)
         return WN_OK;
-    b->months_again = false;
+    b->partitions_again = false;
     return commit_range(
         st, claim, items + done, done, n - done, next_offset, err);
 }

@@ -98,6 +98,8 @@ wn_conn_failed(struct wn_store *st, const PGresult *res, struct wn_err *err)
     if (state == NULL)
         return wn_conn_lost(st, "connection lost", err);
     snprintf(st->sqlstate, sizeof(st->sqlstate), "%s", state);
+    /* a check that a table declares has a name; this one has none */
+    st->no_partition = strcmp(state, "23514") == 0 && cons == NULL;
     status = wn_sqlstate_status(state);
     if (status == WN_REJECT) /* its message may quote the row */
         return wn_fail(err, status, "database: SQLSTATE %s%s%s", state,
@@ -363,7 +365,7 @@ wn_conn_ready(struct wn_store *st, struct wn_err *err)
         return WN_OK;
     wn_conn_drop(st);
     wn_versions_forget(st); /* it may be another database now */
-    st->months_n = 0;
+    wn_partitions_forget(st);
     rc = start(st, err);
     if (rc == WN_OK)
         rc = finish_connect(st, err);

@@ -32,6 +32,7 @@ wn_store_open_bare(
     st->timeout_ms = conf->timeout_ms > 0 ? conf->timeout_ms : TIMEOUT_MS;
     st->stop = conf->stop;
     st->tables = ~0u;
+    wn_partitions_forget(st);
     rc = wn_conn_ready(st, err);
     if (rc != WN_OK) {
         wn_store_free(st);
@@ -178,6 +179,29 @@ wn_month_ready(struct wn_store *st, int64_t ts_us, struct wn_err *err)
         st->months_n = 0;
     st->months[st->months_n++] = month;
     return WN_OK;
+}
+
+enum wn_status
+wn_day_ready(struct wn_store *st, int64_t us, struct wn_err *err)
+{
+    struct wn_params p = { .n = 0 };
+    enum wn_status rc;
+
+    if (st->day == us / DAY_US)
+        return WN_OK;
+    wn_param_time(&p, us);
+    rc = wn_query(
+        st, "SELECT winnow.partitions_day($1::timestamptz)", &p, NULL, err);
+    if (rc == WN_OK)
+        st->day = us / DAY_US;
+    return rc;
+}
+
+void
+wn_partitions_forget(struct wn_store *st)
+{
+    st->months_n = 0;
+    st->day = -1;
 }
 
 enum wn_status

@@ -407,6 +407,91 @@ store_hostile_times_are_clamped_and_unknown_ones_kept_apart(void **state)
     kit_close(&k);
 }
 
+/* The relay's and the writer's clock jump under load, with every output on:
+ * no post is refused for a partition that is not there. */
+static void
+store_clock_that_jumps_costs_no_post(void **state)
+{
+    static const int days[] = { 90, 0, -40, 400 };
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[4];
+    struct wn_err err;
+    int64_t off = 0;
+    size_t d;
+    int i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    for (d = 0; d < sizeof(days) / sizeof(days[0]); d++) {
+        wn_clock_shift_us(days[d] * INT64_C(86400000000));
+        for (i = 0; i < 4; i++, off++) {
+            char id[16];
+
+            snprintf(id, sizeof(id), "p%d", (int)off);
+            it[i] = kit_item(&k, &c, off, id, "good text");
+        }
+        assert_wn_ok(wn_store_commit(st, &c, it, 4, off, &err), &err);
+        for (i = 0; i < 4; i++)
+            assert_int_equal(it[i]->outcome, WN_SCORED);
+    }
+    wn_clock_shift_us(0);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter"), 0);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 16);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+/* Between two batches, or two tries of one, its partitions leave; one comes
+ * back gone as soon as it is made. */
+static void
+store_partitions_that_leave_under_a_batch_are_made_again(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[3];
+    struct wn_err err;
+    int i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    kit_commit(st, &c, kit_item(&k, &c, 0, "p0", "t"));
+    wn_pg_exec(k.pg, k.db,
+        "DO $$ DECLARE t text; BEGIN FOR t IN SELECT c.relname FROM pg_class c "
+        "JOIN pg_inherits i ON i.inhrelid = c.oid WHERE c.relkind = 'r' AND "
+        "c.relname ~ '^(outbox|content)_' LOOP EXECUTE 'DROP TABLE winnow.' || "
+        "t; END LOOP; END $$");
+    for (i = 0; i < 3; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "q%d", i);
+        it[i] = kit_item(&k, &c, i + 1, id, "t");
+    }
+    assert_wn_ok(wn_store_commit(st, &c, it, 3, 4, &err), &err);
+    for (i = 0; i < 3; i++)
+        assert_int_equal(it[i]->outcome, WN_SCORED);
+    wn_pg_exec(k.pg, k.db,
+        "DROP TABLE winnow.outbox CASCADE; CREATE TABLE winnow.outbox (day "
+        "date, off bigint, source int, kind smallint, verdict_id uuid, post_id "
+        "text, value bytea) PARTITION BY RANGE (day); GRANT INSERT ON "
+        "winnow.outbox TO winnow_worker; CREATE OR REPLACE FUNCTION "
+        "winnow.partitions_day(at timestamptz) RETURNS void LANGUAGE sql AS "
+        "''");
+    it[0] = kit_item(&k, &c, 4, "r", "t");
+    assert_int_equal(wn_store_commit(st, &c, it, 1, 5, &err), WN_RETRY);
+    assert_int_equal(it[0]->outcome, WN_SCORED);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter"), 0);
+    kit_close(&k);
+}
+
 static void
 store_worker_may_not_change_what_is_written(void **state)
 {
@@ -466,6 +551,9 @@ main(void)
         cmocka_unit_test(store_survives_kill_of_the_server_without_doubling),
         cmocka_unit_test(
             store_hostile_times_are_clamped_and_unknown_ones_kept_apart),
+        cmocka_unit_test(store_clock_that_jumps_costs_no_post),
+        cmocka_unit_test(
+            store_partitions_that_leave_under_a_batch_are_made_again),
         cmocka_unit_test(store_worker_may_not_change_what_is_written),
     };
 
