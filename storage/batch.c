@@ -249,7 +249,7 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
         .deleted = post->event == WN_POST_DELETED,
         .source = claim->source,
         .revision = post->revision,
-        .time_us = item->rec.time_us,
+        .time_us = wn_post_time(item->rec.time_us, b->made_us),
         .off = item->rec.offset };
     if (!row->mark.deleted)
         memcpy(row->mark.hash, post->content_hash, WN_SHA256);

@@ -31,7 +31,7 @@ struct wn_group {
     size_t first, n; /* in batch->order                         */
     bool alive;      /* not dead letters only                   */
     bool known;      /* it has a row that others made           */
-    bool changed, erased, judged, judged_last;
+    bool changed, erased, judged;
     struct wn_post_mark prev, mark; /* before and after; prev if known    */
     int64_t prev_version, version, ts;
     bool prev_salted;

@@ -64,15 +64,16 @@ make_groups(struct wn_batch *b)
 
 /* The group's records so far: the mark that the next is held against. */
 struct walk {
-    const struct wn_post_mark *mark; /* NULL: nothing known */
-    const uint8_t *salt;             /* NULL while deleted  */
+    struct wn_post_mark mark;
+    bool known;          /* mark is set        */
+    const uint8_t *salt; /* NULL while deleted */
     int64_t version;
 };
 
 static void
 walk_dead(struct wn_row *row, struct walk *w, const uint8_t *own)
 {
-    bool deleted = w->mark != NULL && w->mark->deleted;
+    bool deleted = w->known && w->mark.deleted;
 
     row->outcome = WN_DEAD;
     row->keep_content = !deleted;
@@ -83,12 +84,14 @@ static void
 walk_alive(
     struct wn_group *g, struct wn_row *row, struct walk *w, const uint8_t *own)
 {
-    struct wn_post_choice c = wn_post_decide(w->mark, &row->mark);
+    struct wn_post_choice c =
+        wn_post_decide(w->known ? &w->mark : NULL, &row->mark);
 
     row->outcome = c.outcome == WN_OUT_NONE ? row->item->outcome : c.outcome;
     row->keep_content = c.outcome == WN_OUT_NONE;
     if (c.newer) {
-        w->mark = &row->mark;
+        wn_post_move(&w->mark, w->known, &row->mark);
+        w->known = true;
         w->version++;
         g->changed = true;
         g->ts = row->ts;
@@ -96,7 +99,7 @@ walk_alive(
     if (c.outcome == WN_OUT_NONE) {
         if (w->salt == NULL)
             w->salt = own;
-        g->judged = g->judged_last = true;
+        g->judged = true;
         row->review = row->item->verdict.action == WN_REVIEW &&
                       row->outcome != WN_DEFERRED;
         row->version = w->version;
@@ -104,7 +107,6 @@ walk_alive(
     row->salt = w->salt != NULL ? w->salt : own;
     if (c.outcome == WN_ERASED) {
         g->erased = true;
-        g->judged_last = false;
         w->salt = NULL;
     }
 }
@@ -127,12 +129,12 @@ forget_before(
 static void
 decide_group(struct wn_batch *b, struct wn_group *g)
 {
-    struct walk w = { g->known ? &g->prev : NULL,
+    struct walk w = { g->prev, g->known,
         g->known && g->prev_salted ? g->prev_salt : NULL, g->prev_version };
     struct wn_row *row;
     size_t i;
 
-    g->changed = g->erased = g->judged = g->judged_last = false;
+    g->changed = g->erased = g->judged = false;
     for (i = g->first; i < g->first + g->n; i++) {
         const uint8_t *own = b->salts + (b->salt_base + b->order[i]) * WN_SALT;
 
@@ -146,8 +148,7 @@ decide_group(struct wn_batch *b, struct wn_group *g)
         if (row->outcome == WN_ERASED || row->review || row->keep_content)
             forget_before(b, g, i, row->outcome == WN_ERASED);
     }
-    if (w.mark != NULL)
-        g->mark = *w.mark;
+    g->mark = w.mark;
     g->version = w.version;
     g->salt = w.salt;
 }
@@ -279,12 +280,12 @@ insert_new(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
 }
 
 static void
-read_known(struct wn_group *g, const PGresult *res, int row)
+read_known(struct wn_group *g, int64_t now_us, const PGresult *res, int row)
 {
     g->known = true;
     g->prev.has_revision = !wn_get_null(res, row, 1);
     g->prev.revision = wn_get_b64(res, row, 1);
-    g->prev.time_us = wn_get_b64(res, row, 2);
+    g->prev.time_us = wn_post_time(wn_get_b64(res, row, 2), now_us);
     g->prev.source = wn_get_b32(res, row, 3);
     g->prev.off = wn_get_b64(res, row, 4);
     g->prev.deleted = PQgetvalue(res, row, 5)[0] != 0;
@@ -310,7 +311,7 @@ match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
             continue;
         if (row < n && (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
             memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0)
-            read_known(g, res, row++);
+            read_known(g, b->made_us, res, row++);
         else if (g->alive) /* retention took it between two statements */
             return wn_fail(err, WN_RETRY, "posts: a row has just left");
         else

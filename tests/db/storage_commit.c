@@ -224,6 +224,85 @@ store_late_records_through_two_partitions(void **state)
 }
 
 static void
+store_hostile_time_keeps_no_edit_and_no_deletion_out(void **state)
+{
+    struct kit k;
+    struct wn_store *a, *b;
+    struct wn_claim ca, cb;
+    struct wn_item *it;
+
+    (void)state;
+    kit_open(&k);
+    a = kit_store(&k, k.worker, "a");
+    b = kit_store(&k, k.worker, "b");
+    ca = kit_claim(a, 0);
+    cb = kit_claim(b, 1);
+    it = kit_item(&k, &ca, 0, "p", "CANARY");
+    it->rec.time_us = INT64_C(7258118400000000); /* the year 2200 */
+    assert_int_equal(kit_commit(a, &ca, it), WN_SCORED);
+    it = kit_item(&k, &cb, 0, "p", "edited");
+    it->rec.time_us = wn_clock_now_us();
+    assert_int_equal(kit_commit(b, &cb, it), WN_SCORED);
+    it = kit_item(&k, &ca, 1, "p", "CANARY");
+    it->rec.time_us = INT64_C(7258118400000000);
+    assert_int_equal(kit_commit(a, &ca, it), WN_SCORED);
+    /* as a version before this one stored it */
+    wn_pg_exec(
+        k.pg, k.db, "UPDATE winnow.post_state SET time_us = 7258118400000000");
+    it = kit_delete(&k, &cb, 1, "p");
+    it->rec.time_us =
+        wn_clock_now_us() - 60000000; /* a clock a minute behind */
+    assert_int_equal(kit_commit(b, &cb, it), WN_ERASED);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 0);
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_repeat_after_a_deletion_brings_nothing_back(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it[5];
+    struct wn_err err;
+    int rev, i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    for (i = 0; i < 5; i++) { /* 1, 2, deleted, 1 again, 3: in one batch too */
+        static const int revs[] = { 1, 2, 0, 1, 3 };
+
+        it[i] = revs[i] == 0 ? kit_delete(&k, &c, i, "p")
+                             : kit_item(&k, &c, i, "p", "CANARY");
+        it[i]->post.has_revision = revs[i] != 0;
+        it[i]->post.revision = revs[i];
+        it[i]->post.content_hash[0] = (uint8_t)revs[i];
+    }
+    assert_wn_ok(wn_store_commit(st, &c, it, 4, 4, &err), &err);
+    assert_int_equal(it[2]->outcome, WN_ERASED);
+    assert_int_equal(it[3]->outcome, WN_STALE);
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    for (rev = 1; rev <= 2; rev++) {
+        struct wn_item *again = kit_item(&k, &c, 3 + rev, "p", "CANARY");
+
+        again->post.has_revision = true;
+        again->post.revision = rev;
+        assert_int_equal(
+            kit_commit(st, &c, again), rev == 1 ? WN_STALE : WN_REPEAT);
+    }
+    assert_int_equal(occurrences(&k, "CANARY"), 0);
+    it[4]->rec.offset = 6;
+    assert_int_equal(kit_commit(st, &c, it[4]), WN_SCORED);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.content"), 1);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
 store_post_after_its_deletion_is_judged_again(void **state)
 {
     struct kit k;
@@ -544,6 +623,8 @@ main(void)
         cmocka_unit_test(store_repeats_in_one_batch_and_the_next),
         cmocka_unit_test(store_deletion_erases_every_trace_of_content),
         cmocka_unit_test(store_late_records_through_two_partitions),
+        cmocka_unit_test(store_hostile_time_keeps_no_edit_and_no_deletion_out),
+        cmocka_unit_test(store_repeat_after_a_deletion_brings_nothing_back),
         cmocka_unit_test(store_post_after_its_deletion_is_judged_again),
         cmocka_unit_test(
             store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours),
