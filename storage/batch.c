@@ -579,6 +579,11 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
     }
     if (n == 0)
         return wn_fail(err, WN_STOP, "commit: a gap was refused");
+    if (n == 1 && b->refused_offset != items[0]->rec.offset) {
+        /* what others did meanwhile may be the cause: once more */
+        b->refused_offset = items[0]->rec.offset;
+        return commit_range(st, claim, items, base, n, end, err);
+    }
     if (n == 1) {
         rc = refuse(sqlstate, items[0], err);
         return rc != WN_OK ? rc
@@ -617,6 +622,7 @@ wn_store_commit(struct wn_store *st, struct wn_claim *claim,
     if (claim->next_offset == next_offset)
         return WN_OK;
     b->partitions_again = false;
+    b->refused_offset = -1;
     return commit_range(
         st, claim, items + done, done, n - done, next_offset, err);
 }

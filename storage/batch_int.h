@@ -51,11 +51,12 @@ struct wn_batch {
     int32_t source;
     int64_t epoch, first, made_us;
     size_t items_n;
-    size_t salt_base;      /* row 0 of a run is this item             */
-    bool commit_sent;      /* an answer to COMMIT may be missing      */
-    bool unclear;          /* read the cursor before anything else    */
-    bool partitions_again; /* missing ones were made once in this call */
-    struct wn_buf copy;    /* COPY data not yet sent                  */
+    size_t salt_base;       /* row 0 of a run is this item             */
+    bool commit_sent;       /* an answer to COMMIT may be missing      */
+    bool unclear;           /* read the cursor before anything else    */
+    bool partitions_again;  /* missing ones were made once in this call */
+    int64_t refused_offset; /* refused alone once: it gets a second try     */
+    struct wn_buf copy;     /* COPY data not yet sent                  */
     struct wn_buf body, json, cbor;
     char cluster[256], topic[1024]; /* of name_source: for dead letters    */
     int32_t part, name_source;

@@ -292,16 +292,22 @@ read_known(struct wn_group *g, int64_t now_us, const PGresult *res, int row)
     g->prev_version = wn_get_b64(res, row, 6);
     if (PQgetlength(res, row, 7) == WN_SHA256)
         memcpy(g->prev.hash, PQgetvalue(res, row, 7), WN_SHA256);
-    g->prev_salted = PQgetlength(res, row, 8) == WN_SALT;
-    if (g->prev_salted)
-        memcpy(g->prev_salt, PQgetvalue(res, row, 8), WN_SALT);
 }
 
-/* Matches the rows, which come in the order of ids as the groups do. */
-static enum wn_status
-match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
+static bool
+is_of(const PGresult *res, int row, const struct wn_group *g)
 {
-    int row = 0, n = PQntuples(res);
+    return row < PQntuples(res) &&
+           (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
+           memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0;
+}
+
+/* Matches posts and salts, which come in the order of ids as groups do. */
+static enum wn_status
+match_known(struct wn_batch *b, const PGresult *posts, const PGresult *salts,
+    struct wn_err *err)
+{
+    int row = 0, salt = 0;
     struct wn_group *g;
     size_t i;
 
@@ -309,16 +315,20 @@ match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
         g = &b->groups[i];
         if (!g->known)
             continue;
-        if (row < n && (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
-            memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0)
-            read_known(g, b->made_us, res, row++);
+        g->prev_salted =
+            is_of(salts, salt, g) && PQgetlength(salts, salt, 1) == WN_SALT;
+        if (g->prev_salted)
+            memcpy(g->prev_salt, PQgetvalue(salts, salt, 1), WN_SALT);
+        salt += is_of(salts, salt, g);
+        if (is_of(posts, row, g))
+            read_known(g, b->made_us, posts, row++);
         else if (g->alive) /* retention took it between two statements */
             return wn_fail(err, WN_RETRY, "posts: a row has just left");
         else
             g->known = false;
         decide_group(b, g);
     }
-    if (row != n)
+    if (row != PQntuples(posts) || salt != PQntuples(salts))
         return wn_fail(err, WN_STOP, "posts: rows came out of order");
     return WN_OK;
 }
@@ -328,7 +338,7 @@ read_others(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     struct wn_array a;
-    PGresult *res = NULL;
+    struct wn_pipe pipe;
     enum wn_status rc;
     size_t i;
 
@@ -343,17 +353,24 @@ read_others(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
         return WN_OK;
     }
     rc = wn_array_param(&a, &p, err);
-    if (rc == WN_OK)
-        rc = wn_query_binary(st,
-            "SELECT p.post_id, p.revision, p.time_us, p.source, p.off, "
-            "p.deleted, p.version, p.content_hash, s.salt "
-            "FROM winnow.post_state p LEFT JOIN winnow.post_salt s "
-            "USING (post_id) WHERE p.post_id = ANY($1::text[] COLLATE \"C\") "
-            "ORDER BY p.post_id FOR UPDATE OF p",
-            &p, &res, err);
-    if (rc == WN_OK)
-        rc = match_known(b, res, err);
-    PQclear(res);
+    if (rc == WN_OK) {
+        wn_pipe_begin(st, &pipe);
+        wn_pipe_add(st, &pipe,
+            "SELECT post_id, revision, time_us, source, off, deleted, version, "
+            "content_hash FROM winnow.post_state WHERE post_id = "
+            "ANY($1::text[] COLLATE \"C\") ORDER BY post_id FOR UPDATE",
+            &p, true);
+        /* Apart: who waited for a lock sees its row as it is now, but what is
+         * joined to it as it was before. */
+        wn_pipe_add(st, &pipe,
+            "SELECT post_id, salt FROM winnow.post_salt WHERE post_id = "
+            "ANY($1::text[] COLLATE \"C\") ORDER BY post_id",
+            &p, true);
+        rc = wn_pipe_end(st, &pipe, err);
+        if (rc == WN_OK)
+            rc = match_known(b, pipe.res[0], pipe.res[1], err);
+        wn_pipe_clear(&pipe);
+    }
     wn_buf_release(&a.buf);
     return rc;
 }

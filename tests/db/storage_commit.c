@@ -2,6 +2,8 @@
 #include "tests/db/storage_kit.h"
 
 #include <libpq-fe.h>
+#include <pthread.h>
+#include <unistd.h>
 
 static void
 store_rows_of_every_table(void **state)
@@ -370,6 +372,121 @@ store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours(void **state)
     kit_close(&k);
 }
 
+struct job {
+    struct wn_store *st;
+    struct wn_claim *c;
+    struct wn_item *it;
+    enum wn_status rc;
+};
+
+static void *
+job(void *arg)
+{
+    struct job *j = arg;
+    struct wn_err err;
+
+    j->rc =
+        wn_store_commit(j->st, j->c, &j->it, 1, j->it->rec.offset + 1, &err);
+    return NULL;
+}
+
+static void
+wait_for_lock(struct kit *k)
+{
+    while (kit_count(k, "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                        "current_database() AND wait_event_type = 'Lock'") == 0)
+        usleep(5000);
+}
+
+/* `a` holds the post while b comes; then it does `then` and commits. */
+static enum wn_outcome
+while_another_holds_the_post(struct kit *k, struct wn_store *b,
+    struct wn_claim *cb, const char *text, const char *then)
+{
+    struct job j = { b, cb, kit_item(k, cb, cb->next_offset, "p", text), 0 };
+    PGconn *a = PQconnectdb(k->admin);
+    pthread_t thread;
+    PGresult *res;
+
+    PQclear(PQexec(a, "BEGIN; SELECT 1 FROM winnow.post_state FOR UPDATE"));
+    j.it->rec.time_us += 200000;
+    assert_int_equal(pthread_create(&thread, NULL, job, &j), 0);
+    wait_for_lock(k);
+    res = PQexec(a, then);
+    assert_int_equal(PQresultStatus(res), PGRES_COMMAND_OK);
+    PQclear(res);
+    PQclear(PQexec(a, "COMMIT"));
+    pthread_join(thread, NULL);
+    PQfinish(a);
+    assert_int_equal(j.rc, WN_OK);
+    return j.it->outcome;
+}
+
+static void
+store_salt_is_read_after_the_post_is_locked(void **state)
+{
+    struct kit k;
+    struct wn_store *a, *b;
+    struct wn_claim ca, cb;
+
+    (void)state;
+    kit_open(&k);
+    a = kit_store(&k, k.worker, "a");
+    b = kit_store(&k, k.worker, "b");
+    ca = kit_claim(a, 0);
+    cb = kit_claim(b, 1);
+    kit_commit(a, &ca, kit_item(&k, &ca, 0, "p", "first"));
+    /* deleted meanwhile: the next life has a salt of its own */
+    assert_int_equal(while_another_holds_the_post(&k, b, &cb, "second",
+                         "UPDATE winnow.post_state SET deleted = true, version "
+                         "= version + 1; DELETE FROM winnow.post_salt"),
+        WN_SCORED);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 1);
+    assert_int_equal(
+        kit_commit(a, &ca, kit_delete(&k, &ca, 1, "p")), WN_ERASED);
+    /* begun again meanwhile: its salt is there, and no second one */
+    assert_int_equal(
+        while_another_holds_the_post(&k, b, &cb, "third",
+            "UPDATE winnow.post_state SET deleted = false, version = version + "
+            "1, content_hash = sha256('x'); INSERT INTO winnow.post_salt "
+            "VALUES ('p', sha256('y'))"),
+        WN_SCORED);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.post_salt WHERE salt = sha256('y')"),
+        1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter"), 0);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+/* What a row is refused for may be gone with the next transaction. */
+static void
+store_row_refused_alone_gets_a_second_transaction(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    wn_pg_exec(k.pg, k.db,
+        "CREATE SEQUENCE winnow.tries; GRANT USAGE ON SEQUENCE winnow.tries TO "
+        "worker; CREATE FUNCTION winnow.once() RETURNS trigger LANGUAGE "
+        "plpgsql AS $$ BEGIN IF nextval('winnow.tries') = 1 THEN RAISE "
+        "EXCEPTION 'x' USING ERRCODE = '23505'; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER once BEFORE INSERT ON winnow.post_salt FOR EACH ROW "
+        "EXECUTE FUNCTION winnow.once()");
+    assert_int_equal(
+        kit_commit(st, &c, kit_item(&k, &c, 0, "p", "t")), WN_SCORED);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter"), 0);
+    kit_close(&k);
+}
+
 static void
 store_full_disk_and_read_only_database_are_waited_for(void **state)
 {
@@ -628,6 +745,8 @@ main(void)
         cmocka_unit_test(store_post_after_its_deletion_is_judged_again),
         cmocka_unit_test(
             store_bad_row_becomes_a_dead_letter_and_spares_its_neighbours),
+        cmocka_unit_test(store_salt_is_read_after_the_post_is_locked),
+        cmocka_unit_test(store_row_refused_alone_gets_a_second_transaction),
         cmocka_unit_test(store_full_disk_and_read_only_database_are_waited_for),
         cmocka_unit_test(store_survives_kill_of_the_server_without_doubling),
         cmocka_unit_test(
