@@ -23,6 +23,7 @@
 #define SLICE 64 /* rows encoded between two looks at the server */
 #define BODY_BYTES_MAX (1u << 20)
 #define JSON_BYTES_MAX (16u << 20)
+#define ID_BYTES_MAX 1024 /* of a post that ingest takes */
 
 static const char constraint[] = "constraint: ";
 
@@ -229,6 +230,23 @@ is_constraint(const struct wn_item *item)
            memcmp(item->cause.p, constraint, sizeof(constraint) - 1) == 0;
 }
 
+static bool
+is_id(struct wn_str s)
+{
+    return s.p != NULL && s.len > 0 && s.len <= ID_BYTES_MAX &&
+           wn_text_clean(s.p, s.len);
+}
+
+/* A dead letter's id may be anything, or not have been read at all: then its
+ * key is the id, since deletions name the post by it. */
+static struct wn_str
+dead_id(const struct wn_item *item)
+{
+    if (is_id(item->post.id))
+        return item->post.id;
+    return is_id(item->rec.key) ? item->rec.key : (struct wn_str){ NULL, 0 };
+}
+
 static enum wn_status
 fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
     struct wn_row *row, struct wn_item *item, size_t i, struct wn_err *err)
@@ -242,6 +260,8 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
     row->outcome = item->outcome;
     row->dead = item->outcome == WN_DEAD;
     row->keep_content = true;
+    if (row->dead)
+        item->post.id = dead_id(item);
     row->salt = b->salts + i * WN_SALT;
     row->ts = wn_time_clamp(st, b->made_us,
         item->rec.time_us == WN_TIME_UNKNOWN ? b->made_us : item->rec.time_us);
@@ -479,9 +499,6 @@ commit_run(struct wn_store *st, struct wn_claim *claim, struct wn_item **items,
         rc = fill_row(st, b, claim, &b->rows[i], items[i], base + i, err);
         if (rc != WN_OK)
             return rc;
-        if (b->rows[i].dead && items[i]->post.id.p != NULL &&
-            !wn_text_clean(items[i]->post.id.p, items[i]->post.id.len))
-            items[i]->post.id = (struct wn_str){ NULL, 0 };
         b->n++;
     }
     rc = st->bare_rows ? wn_query_simple(st, "BEGIN", err)

@@ -70,14 +70,13 @@ struct walk {
     int64_t version;
 };
 
+/* A dead letter's commitments have a salt of their own, in its row. */
 static void
 walk_dead(struct wn_row *row, struct walk *w, const uint8_t *own)
 {
-    bool deleted = w->known && w->mark.deleted;
-
     row->outcome = WN_DEAD;
-    row->keep_content = !deleted;
-    row->salt = w->salt != NULL ? w->salt : own;
+    row->keep_content = !w->known || !w->mark.deleted;
+    row->salt = own;
 }
 
 static void
@@ -416,9 +415,7 @@ is_superseded(const struct wn_group *g)
 static const char *const erase_sql[] = {
     "DELETE FROM winnow.post_salt WHERE post_id = ANY($1::text[])",
     "DELETE FROM winnow.content WHERE post_id = ANY($1::text[])",
-    "UPDATE winnow.dead_letter SET raw = NULL, key = NULL, sha256 = NULL "
-    "WHERE post_id = ANY($1::text[]) AND (raw IS NOT NULL OR key IS NOT "
-    "NULL OR sha256 IS NOT NULL)",
+    "SELECT winnow.dead_erase($1::text[])",
     "UPDATE winnow.review_item SET state = 'closed', closed_why = 'erased', "
     "closed_at = clock_timestamp() WHERE state = 'open' AND "
     "post_id = ANY($1::text[])",

@@ -128,7 +128,8 @@ store_repeats_in_one_batch_and_the_next(void **state)
     kit_close(&k);
 }
 
-/* Every row of every table of the schema as text: a canary must be gone. */
+/* Every row of every table of the schema as text, and heads of dead letters,
+ * which are in base64: a canary must be gone. */
 static long long
 occurrences(struct kit *k, const char *canary)
 {
@@ -142,7 +143,9 @@ occurrences(struct kit *k, const char *canary)
         "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
         "n.nspname = 'winnow' AND c.relkind = 'r'",
         canary, canary);
-    return kit_count(k, sql);
+    return kit_count(k, sql) +
+           kit_count(k, "SELECT count(*) FROM winnow.outbox WHERE kind = 2 AND "
+                        "convert_from(value, 'UTF8')::jsonb->>'head' <> ''");
 }
 
 static void
@@ -164,19 +167,83 @@ store_deletion_erases_every_trace_of_content(void **state)
     dead->post.id = kit_str(dead, "p");
     assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
     assert_true(occurrences(&k, "CANARY") >= 2);
-    wn_pg_exec(k.pg, k.db, "DELETE FROM winnow.outbox");
-    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 2, "p")), WN_ERASED);
+    dead = kit_dead(&k, &c, 2, "CANARY"); /* its id was not read */
+    dead->rec.key = kit_str(dead, "p");
+    assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.outbox WHERE kind = 2 AND "
+                      "convert_from(value, 'UTF8')::jsonb->>'sha256' <> ''"),
+        2);
+    assert_int_equal(
+        kit_commit(st, &c, kit_delete(&k, &c, 10, "p")), WN_ERASED);
     assert_int_equal(occurrences(&k, "CANARY"), 0);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 0);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.review_item "
                                    "WHERE closed_why = 'erased'"),
         1);
-    assert_int_equal(kit_commit(st, &c, kit_delete(&k, &c, 3, "p")), WN_REPEAT);
-    dead = kit_dead(&k, &c, 4, "{\"CANARY\"");
+    assert_int_equal(
+        kit_commit(st, &c, kit_delete(&k, &c, 13, "p")), WN_REPEAT);
+    dead = kit_dead(&k, &c, 14, "{\"CANARY\"");
     dead->post.id = kit_str(dead, "p");
     assert_int_equal(kit_commit(st, &c, dead), WN_DEAD);
     assert_int_equal(occurrences(&k, "CANARY"), 0);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.outbox WHERE kind = 2 AND "
+                      "convert_from(value, 'UTF8')::jsonb->'sha256' = 'null' "
+                      "AND (convert_from(value, 'UTF8')::jsonb->'bytes') IS "
+                      "NOT NULL"),
+        3);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.dead_letter WHERE post_id = 'p' AND "
+            "num_nonnulls(raw, key, sha256, salt) = 0"),
+        3);
     kit_check_chains(&k);
+    kit_close(&k);
+}
+
+/* HMAC-SHA-256 by the database, which has none: RFC 2104 with sha256(). */
+#define HMAC                                                                   \
+    "CREATE FUNCTION public.flip(k bytea, with_ int) RETURNS bytea LANGUAGE "  \
+    "sql AS $$ SELECT string_agg(decode(lpad(to_hex(CASE WHEN i < length(k) "  \
+    "THEN get_byte(k, i) ELSE 0 END # with_), 2, '0'), 'hex'), '' ORDER BY "   \
+    "i) FROM generate_series(0, 63) i $$; CREATE FUNCTION public.hmac(k "      \
+    "bytea, v bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT "                 \
+    "sha256(public.flip(k, 92) || sha256(public.flip(k, 54) || v)) $$"
+
+static void
+store_commitment_of_a_dead_letter_can_be_proven(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *dead;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    kit_commit(st, &c, kit_dead(&k, &c, 0, "{\"a\""));
+    kit_commit(st, &c, kit_item(&k, &c, 1, "p", "t"));
+    dead = kit_dead(&k, &c, 2, "{\"b\"");
+    dead->post.id = kit_str(dead, "p");
+    kit_commit(st, &c, dead);
+    dead = kit_dead(&k, &c, 3, "{\"c\"");
+    dead->rec.key = (struct wn_str){ "k\xff", 2 }; /* no id that text holds */
+    kit_commit(st, &c, dead);
+    wn_pg_exec(k.pg, k.db, HMAC);
+    /* key 20 of the body: 0x14, then 32 bytes */
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.dead_letter d JOIN winnow.audit a "
+            "USING (source, off) WHERE length(d.salt) = 32 AND "
+            "position('\\x145820'::bytea || public.hmac(d.salt, "
+            "'\\x04'::bytea || sha256(d.raw)) IN a.body) > 0"),
+        3);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.dead_letter WHERE post_id "
+                      "IS NULL AND off = 3"),
+        1);
     kit_close(&k);
 }
 
@@ -739,6 +806,7 @@ main(void)
         cmocka_unit_test(store_second_claimant_fences_the_first),
         cmocka_unit_test(store_repeats_in_one_batch_and_the_next),
         cmocka_unit_test(store_deletion_erases_every_trace_of_content),
+        cmocka_unit_test(store_commitment_of_a_dead_letter_can_be_proven),
         cmocka_unit_test(store_late_records_through_two_partitions),
         cmocka_unit_test(store_hostile_time_keeps_no_edit_and_no_deletion_out),
         cmocka_unit_test(store_repeat_after_a_deletion_brings_nothing_back),

@@ -183,7 +183,7 @@ store_outbox_gives_rows_in_order_past_the_watermark(void **state)
     assert_int_equal(rows[0].kind, WN_OUTBOX_VERDICT);
     assert_memory_equal(rows[0].key.p, "p0", 2);
     assert_int_equal(rows[1].kind, WN_OUTBOX_DEAD);
-    assert_int_equal(rows[1].key.len, 0);
+    assert_memory_equal(rows[1].key.p, "x", 1); /* the record's */
     assert_non_null(memmem(rows[1].value.p, rows[1].value.len,
         "\"topic\":\"posts\",\"partition\":0,\"offset\":1}", 41));
     assert_non_null(memmem(
@@ -533,10 +533,18 @@ migrate_each_step_keeps_the_data_of_the_one_before(void **state)
             "winnow.source_cursor (kind, cluster, topic, part, ident, "
             "next_offset) VALUES ('kafka', '', 't', 0, '', 5); INSERT INTO "
             "winnow.audit VALUES (now(), 1, 1, 1, 1, '\\x00', '\\x00'); "
-            "INSERT INTO winnow.post_salt VALUES ('p', '\\x01')");
+            "INSERT INTO winnow.post_salt VALUES ('p', '\\x01'); INSERT INTO "
+            "winnow.dead_letter (ts, off, bytes, made_at, source, class, "
+            "cause, "
+            "post_id, raw) VALUES (now(), 1, 1, now(), 1, 'json', 'json: x', "
+            "'p', '\\x01'); INSERT INTO winnow.post_state VALUES ('p', NULL, "
+            "0, 1, 1, now(), 1, false, '\\x00')");
         if (n >= 2)
-            wn_pg_exec(
-                k.pg, k.db, "INSERT INTO winnow.relay_cursor VALUES (1, 5)");
+            wn_pg_exec(k.pg, k.db,
+                "INSERT INTO winnow.relay_cursor VALUES (1, 5); SELECT "
+                "winnow.partitions_make(now()); INSERT INTO winnow.outbox "
+                "VALUES (current_date, 1, 1, 2, gen_random_uuid(), 'p', "
+                "'{\"head\":\"AQ==\",\"bytes\":1}')");
         if (n >= 3)
             wn_pg_exec(k.pg, k.db,
                 "INSERT INTO winnow.review_item (source, off, ts, post_id, "
@@ -555,6 +563,19 @@ migrate_each_step_keeps_the_data_of_the_one_before(void **state)
                 "winnow.relay_cursor) "
                 "+ (SELECT count(*) FROM winnow.review_item)"),
             3 + (n >= 2) + (n >= 3));
+        /* what this version does, it does with rows of that one */
+        wn_pg_exec(k.pg, k.db, "SELECT winnow.dead_erase('{p}')");
+        assert_int_equal(
+            kit_count(&k,
+                "SELECT (SELECT count(raw) FROM winnow.dead_letter) + (SELECT "
+                "count(*) FROM winnow.outbox WHERE convert_from(value, "
+                "'UTF8') LIKE '%AQ%')"),
+            0);
+        assert_true(retain_at(&k, 250, 1) >= 4);
+        assert_int_equal(
+            kit_count(&k, "SELECT (SELECT count(*) FROM winnow.audit) * 10 + "
+                          "(SELECT count(*) FROM winnow.audit_leaf)"),
+            1);
     }
     kit_close(&k);
 }
@@ -610,7 +631,7 @@ migrate_two_at_once_and_again_change_nothing(void **state)
     assert_non_null(strstr(err.text, "newer"));
     wn_pg_exec(k.pg, k.db,
         "DELETE FROM winnow.schema_version WHERE version "
-        "IN (5, 999)");
+        "IN (6, 999)");
     assert_int_equal(wn_store_open(&st, &conf, &err), WN_STOP);
     assert_non_null(strstr(err.text, "older"));
     kit_close(&k);
