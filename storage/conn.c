@@ -16,7 +16,6 @@
 
 /* Also how soon a stop flag is seen that was set without a signal to us. */
 #define TICK_MS 50
-/* Output that may lie in libpq before we wait for the server to take it. */
 #define PARAMETERS_MAX 64
 
 enum wn_status
@@ -158,27 +157,6 @@ wn_conn_wait(struct wn_store *st, struct wn_err *err)
             return WN_OK;
         rc = poll_until(
             st, (short)(pending ? POLLIN | POLLOUT : POLLIN), deadline, err);
-        if (rc != WN_OK)
-            return rc;
-        if (PQconsumeInput(st->conn) == 0)
-            return wn_conn_lost(st, "connection lost", err);
-    }
-}
-
-enum wn_status
-wn_conn_push(struct wn_store *st, struct wn_err *err)
-{
-    int64_t deadline = wn_clock_mono_us() + (int64_t)st->timeout_ms * 1000;
-    enum wn_status rc;
-    int pending;
-
-    for (;;) {
-        pending = PQflush(st->conn);
-        if (pending < 0)
-            return wn_conn_lost(st, "connection lost", err);
-        if (pending == 0)
-            return WN_OK;
-        rc = poll_until(st, POLLIN | POLLOUT, deadline, err);
         if (rc != WN_OK)
             return rc;
         if (PQconsumeInput(st->conn) == 0)

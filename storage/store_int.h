@@ -55,8 +55,6 @@ enum wn_status wn_conn_ready(struct wn_store *st, struct wn_err *err);
 void wn_conn_drop(struct wn_store *st);
 /* Waits until a result can be had without blocking; sends what is pending. */
 enum wn_status wn_conn_wait(struct wn_store *st, struct wn_err *err);
-/* Pushes pending output; waits only while over max bytes cannot be sent. */
-enum wn_status wn_conn_push(struct wn_store *st, struct wn_err *err);
 /* Status of a failed result, with st->sqlstate and err filled in. */
 enum wn_status wn_conn_failed(
     struct wn_store *st, const PGresult *res, struct wn_err *err);
