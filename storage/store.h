@@ -114,9 +114,6 @@ enum wn_status wn_store_release(
 /* A file that has grown: its ident over more bytes. Same row, fenced. */
 enum wn_status wn_store_reident(struct wn_store *st,
     const struct wn_claim *claim, const char *ident, struct wn_err *err);
-/* The cursor as it stands: next_offset and epoch. */
-enum wn_status wn_store_cursor(struct wn_store *st, int32_t source,
-    int64_t *ret_epoch, int64_t *ret_next, struct wn_err *err);
 
 /* Journals, in a transaction of its own, that the record at `offset` is now
  * alone in hand; *ret_deaths: how often a process died with it so. */

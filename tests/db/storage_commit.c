@@ -767,6 +767,14 @@ store_worker_may_not_change_what_is_written(void **state)
         "DELETE FROM winnow.decision",
         "INSERT INTO winnow.schema_version VALUES (99, 'x')",
         "UPDATE winnow.dead_letter SET cause = 'x'",
+        "UPDATE winnow.dead_letter SET raw = NULL",
+        "UPDATE winnow.outbox SET value = ''",
+        "UPDATE winnow.source_cursor SET next_offset = 9",
+        "UPDATE winnow.source_cursor SET chain_head = chain_head",
+        "INSERT INTO winnow.source_cursor DEFAULT VALUES",
+        "SELECT 1 FROM winnow.source_cursor FOR UPDATE",
+        "UPDATE winnow.relay_cursor SET next_offset = 9",
+        "SELECT winnow.staff_lock()",
         "CREATE TABLE winnow.x (i int)",
     };
     struct kit k;
@@ -798,6 +806,84 @@ store_worker_may_not_change_what_is_written(void **state)
     kit_close(&k);
 }
 
+/* `sql` as `user` ends with `sqlstate`. */
+static void
+refused(struct kit *k, const char *user, const char *sql, const char *sqlstate)
+{
+    PGconn *conn = PQconnectdb(wn_pg_conninfo(k->pg, k->db, user));
+    PGresult *res = PQexec(conn, sql);
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    if (state == NULL || strcmp(state, sqlstate) != 0)
+        fail_msg("%s: %s: %s", sql, state != NULL ? state : "no error",
+            PQerrorMessage(conn));
+    PQclear(res);
+    PQfinish(conn);
+}
+
+static void
+store_cursors_and_chains_move_through_functions_alone(void **state)
+{
+    static const char *const worker[][2] = {
+        { "SELECT winnow.cursor_advance(1, 1, 0, 9, 0, 9, sha256('x'))",
+            "MF001" },
+        { "SELECT winnow.cursor_release(1, 9)", "MF001" },
+        { "SELECT winnow.cursor_reident(1, 9, 'x')", "MF001" },
+        { "SELECT winnow.cursor_attempt(1, 9, 0)", "MF001" },
+        { "SELECT winnow.cursor_claim('staff', '', 'staff', 0, '', 0, 'w', 1)",
+            "MF003" },
+        { "INSERT INTO winnow.audit VALUES (now(), 1, 1, 1, 2, 'x', "
+          "sha256('\\x0078'))",
+            "MF003" },
+    };
+    static const char *const clerk[][2] = {
+        /* a row of a partition's chain, which would stop its owner */
+        { "INSERT INTO winnow.audit VALUES (now(), 2, 2, 1, 1, 'x', "
+          "sha256('\\x0078'))",
+            "MF003" },
+        { "INSERT INTO winnow.audit VALUES (now(), 2, 2, 1, 2, 'x', "
+          "sha256('\\x0078'))",
+            "MF003" },
+        /* of staff's: a gap, another leaf, a record's kind, another head */
+        { "INSERT INTO winnow.audit SELECT now(), 2, 2, source, 2, 'x', "
+          "sha256('\\x0078') FROM winnow.staff_lock()",
+            "MF001" },
+        { "INSERT INTO winnow.audit SELECT now(), 1, 1, source, 2, 'x', "
+          "sha256('x') FROM winnow.staff_lock()",
+            "MF003" },
+        { "INSERT INTO winnow.audit SELECT now(), 1, 1, source, 1, 'x', "
+          "sha256('\\x0078') FROM winnow.staff_lock()",
+            "MF003" },
+        { "BEGIN; INSERT INTO winnow.audit SELECT now(), 1, 1, source, 2, 'x', "
+          "sha256('\\x0078') FROM winnow.staff_lock(); SELECT "
+          "winnow.staff_advance(1, sha256('x'))",
+            "MF001" },
+        { "SELECT winnow.staff_advance(1, sha256('x'))", "MF001" },
+        { "UPDATE winnow.source_cursor SET chain_seq = 9", "42501" },
+    };
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    size_t i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    kit_commit(st, &c, kit_item(&k, &c, 0, "p", "t"));
+    wn_pg_exec(k.pg, k.db,
+        "CREATE ROLE desk LOGIN IN ROLE winnow_console; SELECT "
+        "winnow.staff_lock()");
+    for (i = 0; i < sizeof(worker) / sizeof(worker[0]); i++)
+        refused(&k, "worker", worker[i][0], worker[i][1]);
+    for (i = 0; i < sizeof(clerk) / sizeof(clerk[0]); i++)
+        refused(&k, "desk", clerk[i][0], clerk[i][1]);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.audit"), 1);
+    kit_commit(st, &c, kit_item(&k, &c, 1, "q", "t"));
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
 int
 main(void)
 {
@@ -823,6 +909,7 @@ main(void)
         cmocka_unit_test(
             store_partitions_that_leave_under_a_batch_are_made_again),
         cmocka_unit_test(store_worker_may_not_change_what_is_written),
+        cmocka_unit_test(store_cursors_and_chains_move_through_functions_alone),
     };
 
     return wn_test_run(

@@ -111,7 +111,7 @@ store_claim_ends_a_holder_that_sits_on_the_row(void **state)
     c = kit_claim(st, 0);
     zombie = PQconnectdb(k.worker);
     PQclear(PQexec(zombie, "BEGIN"));
-    PQclear(PQexec(zombie, "UPDATE winnow.source_cursor SET updated = now()"));
+    PQclear(PQexec(zombie, "SELECT winnow.cursor_attempt(1, 1, 0)"));
     t = wn_clock_mono_us();
     c = kit_claim(st, 0);
     assert_int_equal(c.epoch, 2);
