@@ -318,8 +318,8 @@ copy_put(struct wn_store *st, struct wn_buf *buf, struct wn_err *err)
     size_t at = 0, n;
 
     if (buf->failed)
-        return wn_fail(
-            err, WN_STOP, "commit: a batch of over %u bytes", COPY_BYTES_MAX);
+        return wn_fail(err, WN_STOP, "commit: out of memory, or over %u bytes",
+            COPY_BYTES_MAX);
     while (at < buf->len) {
         n = buf->len - at < (1u << 20) ? buf->len - at : 1u << 20;
         if (PQputCopyData(st->conn, buf->data + at, (int)n) != 1)

@@ -82,6 +82,8 @@ void wn_copy_i64(struct wn_buf *b, int64_t v);
 void wn_copy_time(struct wn_buf *b, int64_t us);
 void wn_copy_bytes(struct wn_buf *b, const void *p, size_t len);
 void wn_copy_str(struct wn_buf *b, struct wn_str s); /* p NULL: null */
+/* What was built apart; b fails with it. */
+void wn_copy_buf(struct wn_buf *b, const struct wn_buf *built);
 void wn_copy_jsonb(struct wn_buf *b, const struct wn_buf *json);
 void wn_copy_end(struct wn_buf *b);
 
@@ -104,7 +106,8 @@ size_t wn_rows_encode(struct wn_store *st, struct wn_batch *b, enum wn_table t,
     size_t *at, size_t max, struct wn_buf *out);
 /* Reasons as a JSON array into b->json (reset before). */
 void wn_reasons_json(struct wn_buf *json, const struct wn_verdict *v);
-/* Moves b->seq and b->head on; the row's body is in b->body, leaf out. */
+/* Moves b->seq and b->head on; the row's body is in b->body, leaf out. Where
+ * b->body has failed there is no row: the caller gives up the batch. */
 void wn_audit_row(
     struct wn_batch *b, const struct wn_row *row, uint8_t leaf[WN_SHA256]);
 /* Bits of the flags that are set. */

@@ -484,6 +484,8 @@ review_add(struct wn_array *a, const struct wn_row *row, struct wn_buf *json)
         wn_array_null(&a[R_AUTHOR]);
     wn_array_i16(&a[R_ACTION], (int16_t)item->verdict.action);
     wn_reasons_json(json, &item->verdict);
+    if (json->failed)
+        a[R_REASONS].buf.failed = true;
     wn_array_bytes(&a[R_REASONS], json->data, json->len);
     wn_array_f64(&a[R_PRIORITY], wn_row_priority(item));
     wn_array_i64(&a[R_VERSION], row->version);

@@ -142,7 +142,7 @@ notes_json(struct wn_buf *b, const struct wn_row *row)
     if (item->rec.time_us == WN_TIME_UNKNOWN)
         wn_buf_printf(b, "%s\"no_time\":true", b->len > 1 ? "," : "");
     wn_buf_char(b, '}');
-    return b->len > 2;
+    return b->failed || b->len > 2;
 }
 
 static void
@@ -259,7 +259,7 @@ verdict_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     else
         wn_copy_null(o);
     if (!row->dead && signals_cbor(&b->cbor, item, WN_KEEP_VERDICT) > 0)
-        wn_copy_bytes(o, b->cbor.data, b->cbor.len);
+        wn_copy_buf(o, &b->cbor);
     else
         wn_copy_null(o);
     return 1;
@@ -279,7 +279,7 @@ audit_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     wn_copy_i64(o, row->item->rec.offset);
     wn_copy_i32(o, b->source);
     wn_copy_i16(o, WN_AUDIT_RECORD);
-    wn_copy_bytes(o, b->body.data, b->body.len);
+    wn_copy_buf(o, &b->body);
     wn_copy_bytes(o, leaf, sizeof(leaf));
     return 1;
 }
@@ -305,10 +305,10 @@ content_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     } else {
         wn_buf_reset(&b->json);
         wn_text_add_clean(&b->json, item->post.text);
-        wn_copy_bytes(o, b->json.data, b->json.len);
+        wn_copy_buf(o, &b->json);
     }
     if (signals_cbor(&b->cbor, item, WN_KEEP_CONTENT) > 0)
-        wn_copy_bytes(o, b->cbor.data, b->cbor.len);
+        wn_copy_buf(o, &b->cbor);
     else
         wn_copy_null(o);
     return 1;
@@ -529,9 +529,7 @@ outbox_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
         dead_json(&b->json, b, row);
     else
         verdict_json(&b->json, row);
-    if (b->json.failed)
-        o->failed = true;
-    wn_copy_bytes(o, b->json.data, b->json.len);
+    wn_copy_buf(o, &b->json);
     return 1;
 }
 
