@@ -28,7 +28,8 @@ struct wn_version {
 struct wn_store {
     PGconn *conn; /* NULL: not connected */
     const char *conninfo;
-    char instance[64]; /* application_name */
+    unsigned host_first; /* of its list of hosts, the one to begin with */
+    char instance[64];   /* application_name */
     int64_t retention_us;
     bool want_verdicts, want_dead, own_schema_check;
     int timeout_ms;

@@ -833,6 +833,46 @@ store_waits_end_at_the_deadline_and_at_the_stop_flag(void **state)
     kit_close(&k);
 }
 
+/* The first host takes connections and never says a word. */
+static void
+store_host_that_never_answers_is_passed_over(void **state)
+{
+    struct wn_store_conf conf = {
+        .instance = "w", .retention_days = 2, .timeout_ms = 3000
+    };
+    struct kit k;
+    struct wn_store *st;
+    struct wn_err err;
+    char dir[64] = "/tmp/wnmute.XXXXXX", path[128], info[512];
+    int mute;
+    int64_t t;
+
+    (void)state;
+    kit_open(&k);
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/.s.PGSQL.5432", dir);
+    mute = unix_socket(path, true);
+    assert_true(mute >= 0);
+    snprintf(info, sizeof(info),
+        "host=%s,%s,/nowhere port=5432,5432,1 dbname=%s user=worker", dir,
+        wn_pg_host(k.pg), k.db);
+    conf.conninfo = info;
+    t = wn_clock_mono_us();
+    assert_wn_ok(wn_store_open(&st, &conf, &err), &err);
+    assert_true(wn_clock_mono_us() - t < 3000000);
+    assert_wn_ok(wn_store_ping(st, &err), &err);
+    wn_store_free(st);
+    snprintf(
+        info, sizeof(info), "host=%s,%s dbname=%s user=worker", dir, dir, k.db);
+    t = wn_clock_mono_us();
+    assert_int_equal(wn_store_open(&st, &conf, &err), WN_RETRY);
+    assert_true(wn_clock_mono_us() - t < 4000000);
+    close(mute);
+    unlink(path);
+    rmdir(dir);
+    kit_close(&k);
+}
+
 int
 main(void)
 {
@@ -854,6 +894,7 @@ main(void)
         cmocka_unit_test(migrate_two_at_once_and_again_change_nothing),
         cmocka_unit_test(store_lost_answer_to_commit_is_settled_by_the_cursor),
         cmocka_unit_test(store_waits_end_at_the_deadline_and_at_the_stop_flag),
+        cmocka_unit_test(store_host_that_never_answers_is_passed_over),
     };
 
     return wn_test_run(
