@@ -29,7 +29,9 @@ struct writer {
     int64_t retry_us;              /* not before, by the monotonic clock */
     int64_t spoke_us;              /* last answer of the database        */
     int64_t made_us, made_mono_us; /* partitions looked after */
-    int64_t retained_us;
+    int64_t retain_us;             /* not before, by the monotonic clock */
+    int64_t left_rows; /* since the last time nothing was left to do */
+    int left_partitions;
     struct wn_item **run; /* rows_max pointers */
 };
 
@@ -101,25 +103,35 @@ make_partitions(struct writer *w, struct wn_err *err)
     return WN_OK;
 }
 
-/* Once a day, not in the first minutes: a start has better things to do. */
-static enum wn_status
-retain(struct writer *w, struct wn_err *err)
+/* Once a day, not in the first minutes: a start has better things to do. One
+ * step a round, until nothing is left. A failure is not the database's: what
+ * cannot be had without a wait is tried again after an hour. */
+static void
+retain(struct writer *w)
 {
-    int64_t now = wn_clock_now_us();
-    int dropped;
-    enum wn_status rc;
+    struct wn_retained r;
+    struct wn_err err = { "" };
 
-    if (w->retained_us == 0)
-        w->retained_us = now - 24 * HOUR_US + HOUR_US / 6;
-    if (now - w->retained_us < 24 * HOUR_US)
-        return WN_OK;
-    rc = wn_store_retention(w->store, now, &dropped, err);
-    if (rc != WN_OK)
-        return rc;
-    w->retained_us = now;
-    if (dropped > 0)
-        wn_log(WN_LOG_INFO, "store.retention", "dropped=%d", dropped);
-    return WN_OK;
+    if (w->retain_us == 0)
+        w->retain_us = wn_clock_mono_us() + HOUR_US / 6;
+    if (wn_clock_mono_us() < w->retain_us)
+        return;
+    if (wn_store_retain(w->store, &r, &err) != WN_OK) {
+        wn_log(WN_LOG_WARN, "store.retention_failed", "retry_min=60 cause=%s",
+            err.text);
+        w->retain_us = wn_clock_mono_us() + HOUR_US;
+        return;
+    }
+    w->left_partitions += r.dropped;
+    w->left_rows += r.rows;
+    if (r.more)
+        return;
+    w->retain_us = wn_clock_mono_us() + 24 * HOUR_US;
+    wn_log(WN_LOG_INFO, "store.retention",
+        "dropped=%d rows=%lld kept_days=%lld", w->left_partitions,
+        (long long)w->left_rows, (long long)r.days);
+    w->left_partitions = 0;
+    w->left_rows = 0;
 }
 
 static bool
@@ -137,7 +149,7 @@ look_after(struct writer *w)
         asked = true;
     }
     if (rc == WN_OK)
-        rc = retain(w, &err);
+        retain(w);
     if (rc == WN_OK && wn_clock_mono_us() - w->spoke_us >= PING_US) {
         rc = wn_store_ping(w->store, &err);
         asked = true;
@@ -406,6 +418,8 @@ work(struct writer *w)
         /* the poll thread may take it away at any moment: it is not freed
          * before commit_due() has let go of it */
         wn_parts_sweep(svc, w->again);
+        if (hour_has_passed(w) && !look_after(w))
+            return; /* first: what is due needs its partitions */
         if (!commit_due(w) || !look_after(w))
             return;
         if (n == 0 && wn_queue_closed(svc->to_write) && w->again == NULL &&

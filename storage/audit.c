@@ -200,6 +200,10 @@ wn_audit_row(
         wn_cbor_uint(o, KEY_CLASS);
         wn_cbor_text(o, item->cause.p, class_len(item->cause));
     }
+    if (o->failed) { /* not whole: its leaf would be of something else */
+        memset(leaf, 0, WN_SHA256);
+        return;
+    }
     wn_audit_leaf(o->data, o->len, leaf);
     wn_audit_chain(b->head, leaf);
 }

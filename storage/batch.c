@@ -23,6 +23,7 @@
 #define SLICE 64 /* rows encoded between two looks at the server */
 #define BODY_BYTES_MAX (1u << 20)
 #define JSON_BYTES_MAX (16u << 20)
+#define ID_BYTES_MAX 1024 /* of a post that ingest takes */
 
 static const char constraint[] = "constraint: ";
 
@@ -229,6 +230,23 @@ is_constraint(const struct wn_item *item)
            memcmp(item->cause.p, constraint, sizeof(constraint) - 1) == 0;
 }
 
+static bool
+is_id(struct wn_str s)
+{
+    return s.p != NULL && s.len > 0 && s.len <= ID_BYTES_MAX &&
+           wn_text_clean(s.p, s.len);
+}
+
+/* A dead letter's id may be anything, or not have been read at all: then its
+ * key is the id, since deletions name the post by it. */
+static struct wn_str
+dead_id(const struct wn_item *item)
+{
+    if (is_id(item->post.id))
+        return item->post.id;
+    return is_id(item->rec.key) ? item->rec.key : (struct wn_str){ NULL, 0 };
+}
+
 static enum wn_status
 fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
     struct wn_row *row, struct wn_item *item, size_t i, struct wn_err *err)
@@ -242,6 +260,8 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
     row->outcome = item->outcome;
     row->dead = item->outcome == WN_DEAD;
     row->keep_content = true;
+    if (row->dead)
+        item->post.id = dead_id(item);
     row->salt = b->salts + i * WN_SALT;
     row->ts = wn_time_clamp(st, b->made_us,
         item->rec.time_us == WN_TIME_UNKNOWN ? b->made_us : item->rec.time_us);
@@ -249,7 +269,7 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
         .deleted = post->event == WN_POST_DELETED,
         .source = claim->source,
         .revision = post->revision,
-        .time_us = item->rec.time_us,
+        .time_us = wn_post_time(item->rec.time_us, b->made_us),
         .off = item->rec.offset };
     if (!row->mark.deleted)
         memcpy(row->mark.hash, post->content_hash, WN_SHA256);
@@ -258,6 +278,8 @@ fill_row(struct wn_store *st, struct wn_batch *b, const struct wn_claim *claim,
         item->policy_version != NULL ? item->policy_version : "",
         row->verdict_id);
     rc = wn_month_ready(st, row->ts, err);
+    if (rc == WN_OK && (st->want_verdicts || st->want_dead))
+        rc = wn_day_ready(st, b->made_us, err);
     if (rc == WN_OK && item->model_version != NULL)
         rc = wn_version_id(st, "model", item->model_version, &row->model, err);
     if (rc == WN_OK && item->policy_version != NULL)
@@ -296,8 +318,8 @@ copy_put(struct wn_store *st, struct wn_buf *buf, struct wn_err *err)
     size_t at = 0, n;
 
     if (buf->failed)
-        return wn_fail(
-            err, WN_STOP, "commit: a batch of over %u bytes", COPY_BYTES_MAX);
+        return wn_fail(err, WN_STOP, "commit: out of memory, or over %u bytes",
+            COPY_BYTES_MAX);
     while (at < buf->len) {
         n = buf->len - at < (1u << 20) ? buf->len - at : 1u << 20;
         if (PQputCopyData(st->conn, buf->data + at, (int)n) != 1)
@@ -477,9 +499,6 @@ commit_run(struct wn_store *st, struct wn_claim *claim, struct wn_item **items,
         rc = fill_row(st, b, claim, &b->rows[i], items[i], base + i, err);
         if (rc != WN_OK)
             return rc;
-        if (b->rows[i].dead && items[i]->post.id.p != NULL &&
-            !wn_text_clean(items[i]->post.id.p, items[i]->post.id.len))
-            items[i]->post.id = (struct wn_str){ NULL, 0 };
         b->n++;
     }
     rc = st->bare_rows ? wn_query_simple(st, "BEGIN", err)
@@ -543,6 +562,7 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
 {
     struct wn_batch *b = st->batch;
     char sqlstate[sizeof(st->sqlstate)];
+    bool no_partition;
     enum wn_status rc;
     size_t done, half;
 
@@ -557,6 +577,7 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
         return rc;
     /* A backend of ours that we lost may have committed these meanwhile. */
     memcpy(sqlstate, st->sqlstate, sizeof(sqlstate));
+    no_partition = st->no_partition;
     rc = settle(st, claim, items, n, end, err);
     if (rc != WN_OK)
         return rc;
@@ -566,13 +587,20 @@ commit_range(struct wn_store *st, struct wn_claim *claim,
     n -= done;
     if (n == 0 && claim->next_offset == end)
         return WN_OK;
-    if (strcmp(sqlstate, "23514") == 0 && !b->months_again) {
-        b->months_again = true; /* a partition that retention dropped */
-        st->months_n = 0;
+    if (no_partition) { /* retention dropped it: no row is to blame */
+        wn_partitions_forget(st);
+        if (b->partitions_again)
+            return wn_fail(err, WN_RETRY, "commit: a partition has just left");
+        b->partitions_again = true;
         return commit_range(st, claim, items, base, n, end, err);
     }
     if (n == 0)
         return wn_fail(err, WN_STOP, "commit: a gap was refused");
+    if (n == 1 && b->refused_offset != items[0]->rec.offset) {
+        /* what others did meanwhile may be the cause: once more */
+        b->refused_offset = items[0]->rec.offset;
+        return commit_range(st, claim, items, base, n, end, err);
+    }
     if (n == 1) {
         rc = refuse(sqlstate, items[0], err);
         return rc != WN_OK ? rc
@@ -610,7 +638,8 @@ wn_store_commit(struct wn_store *st, struct wn_claim *claim,
     done = done_before(claim, items, n);
     if (claim->next_offset == next_offset)
         return WN_OK;
-    b->months_again = false;
+    b->partitions_again = false;
+    b->refused_offset = -1;
     return commit_range(
         st, claim, items + done, done, n - done, next_offset, err);
 }

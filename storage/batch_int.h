@@ -31,7 +31,7 @@ struct wn_group {
     size_t first, n; /* in batch->order                         */
     bool alive;      /* not dead letters only                   */
     bool known;      /* it has a row that others made           */
-    bool changed, erased, judged, judged_last;
+    bool changed, erased, judged;
     struct wn_post_mark prev, mark; /* before and after; prev if known    */
     int64_t prev_version, version, ts;
     bool prev_salted;
@@ -51,11 +51,12 @@ struct wn_batch {
     int32_t source;
     int64_t epoch, first, made_us;
     size_t items_n;
-    size_t salt_base; /* row 0 of a run is this item             */
-    bool commit_sent; /* an answer to COMMIT may be missing      */
-    bool unclear;     /* read the cursor before anything else    */
-    bool months_again;
-    struct wn_buf copy; /* COPY data not yet sent                  */
+    size_t salt_base;       /* row 0 of a run is this item             */
+    bool commit_sent;       /* an answer to COMMIT may be missing      */
+    bool unclear;           /* read the cursor before anything else    */
+    bool partitions_again;  /* missing ones were made once in this call */
+    int64_t refused_offset; /* refused alone once: it gets a second try     */
+    struct wn_buf copy;     /* COPY data not yet sent                  */
     struct wn_buf body, json, cbor;
     char cluster[256], topic[1024]; /* of name_source: for dead letters    */
     int32_t part, name_source;
@@ -81,6 +82,8 @@ void wn_copy_i64(struct wn_buf *b, int64_t v);
 void wn_copy_time(struct wn_buf *b, int64_t us);
 void wn_copy_bytes(struct wn_buf *b, const void *p, size_t len);
 void wn_copy_str(struct wn_buf *b, struct wn_str s); /* p NULL: null */
+/* What was built apart; b fails with it. */
+void wn_copy_buf(struct wn_buf *b, const struct wn_buf *built);
 void wn_copy_jsonb(struct wn_buf *b, const struct wn_buf *json);
 void wn_copy_end(struct wn_buf *b);
 
@@ -103,7 +106,8 @@ size_t wn_rows_encode(struct wn_store *st, struct wn_batch *b, enum wn_table t,
     size_t *at, size_t max, struct wn_buf *out);
 /* Reasons as a JSON array into b->json (reset before). */
 void wn_reasons_json(struct wn_buf *json, const struct wn_verdict *v);
-/* Moves b->seq and b->head on; the row's body is in b->body, leaf out. */
+/* Moves b->seq and b->head on; the row's body is in b->body, leaf out. Where
+ * b->body has failed there is no row: the caller gives up the batch. */
 void wn_audit_row(
     struct wn_batch *b, const struct wn_row *row, uint8_t leaf[WN_SHA256]);
 /* Bits of the flags that are set. */

@@ -16,7 +16,6 @@
 
 /* Also how soon a stop flag is seen that was set without a signal to us. */
 #define TICK_MS 50
-/* Output that may lie in libpq before we wait for the server to take it. */
 #define PARAMETERS_MAX 64
 
 enum wn_status
@@ -98,6 +97,8 @@ wn_conn_failed(struct wn_store *st, const PGresult *res, struct wn_err *err)
     if (state == NULL)
         return wn_conn_lost(st, "connection lost", err);
     snprintf(st->sqlstate, sizeof(st->sqlstate), "%s", state);
+    /* a check that a table declares has a name; this one has none */
+    st->no_partition = strcmp(state, "23514") == 0 && cons == NULL;
     status = wn_sqlstate_status(state);
     if (status == WN_REJECT) /* its message may quote the row */
         return wn_fail(err, status, "database: SQLSTATE %s%s%s", state,
@@ -156,27 +157,6 @@ wn_conn_wait(struct wn_store *st, struct wn_err *err)
             return WN_OK;
         rc = poll_until(
             st, (short)(pending ? POLLIN | POLLOUT : POLLIN), deadline, err);
-        if (rc != WN_OK)
-            return rc;
-        if (PQconsumeInput(st->conn) == 0)
-            return wn_conn_lost(st, "connection lost", err);
-    }
-}
-
-enum wn_status
-wn_conn_push(struct wn_store *st, struct wn_err *err)
-{
-    int64_t deadline = wn_clock_mono_us() + (int64_t)st->timeout_ms * 1000;
-    enum wn_status rc;
-    int pending;
-
-    for (;;) {
-        pending = PQflush(st->conn);
-        if (pending < 0)
-            return wn_conn_lost(st, "connection lost", err);
-        if (pending == 0)
-            return WN_OK;
-        rc = poll_until(st, POLLIN | POLLOUT, deadline, err);
         if (rc != WN_OK)
             return rc;
         if (PQconsumeInput(st->conn) == 0)
@@ -244,13 +224,77 @@ wn_store_check(const char *conninfo, const char *where, struct wn_err *err)
                        "%s: database.url: the port is not a number", where);
 }
 
+static unsigned
+list_len(const char *list)
+{
+    unsigned n = 1;
+
+    for (; *list != '\0'; list++)
+        n += *list == ',';
+    return n;
+}
+
+/* The list with its first `by` elements at its end; malloc()ed. */
+static char *
+rotated(const char *list, unsigned by)
+{
+    size_t len = strlen(list);
+    char *out = malloc(len + 2);
+    const char *at = list;
+
+    if (out == NULL)
+        return NULL;
+    for (by %= list_len(list); by > 0; by--)
+        at = strchr(at, ',') + 1;
+    snprintf(out, len + 2, "%s%s%.*s", at, at > list ? "," : "",
+        at > list ? (int)(at - list - 1) : 0, list);
+    return out;
+}
+
+static bool
+is_list(const char *keyword)
+{
+    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+           strcmp(keyword, "port") == 0;
+}
+
+/* What conninfo gives, with its lists of hosts begun at st->host_first. */
+static enum wn_status
+take_given(struct wn_store *st, struct settings *s, PQconninfoOption *given,
+    unsigned *ret_hosts, struct wn_err *err)
+{
+    PQconninfoOption *o;
+    char *list;
+
+    *ret_hosts = 1;
+    for (o = given; o->keyword != NULL; o++) {
+        if (o->val == NULL || s->n >= PARAMETERS_MAX - 10 ||
+            strcmp(o->keyword, "application_name") == 0 ||
+            strcmp(o->keyword, "client_encoding") == 0)
+            continue;
+        if (is_list(o->keyword)) {
+            if (list_len(o->val) > *ret_hosts)
+                *ret_hosts = list_len(o->val);
+            list = rotated(o->val, st->host_first);
+            if (list == NULL)
+                return wn_fail(err, WN_STOP, "database: out of memory");
+            PQfreemem(o->val);
+            o->val = list; /* PQconninfoFree() ends in free() */
+        }
+        s->key[s->n] = o->keyword;
+        s->value[s->n++] = o->val;
+    }
+    return WN_OK;
+}
+
 /* conninfo, our defaults where it is silent, and what must be ours. */
 static enum wn_status
-start(struct wn_store *st, struct wn_err *err)
+start(struct wn_store *st, unsigned *ret_hosts, struct wn_err *err)
 {
     struct settings s = { .n = 0 };
-    PQconninfoOption *given, *o;
+    PQconninfoOption *given;
     char *why = NULL, millis[16];
+    enum wn_status rc;
 
     given = PQconninfoParse(st->conninfo, &why);
     if (given == NULL) {
@@ -258,11 +302,10 @@ start(struct wn_store *st, struct wn_err *err)
         return wn_fail(err, WN_STOP,
             "database: the connection string is not one libpq can read");
     }
-    for (o = given; o->keyword != NULL; o++) {
-        if (o->val != NULL && s.n < PARAMETERS_MAX - 10 &&
-            strcmp(o->keyword, "application_name") != 0 &&
-            strcmp(o->keyword, "client_encoding") != 0)
-            s.key[s.n] = o->keyword, s.value[s.n++] = o->val;
+    rc = take_given(st, &s, given, ret_hosts, err);
+    if (rc != WN_OK) {
+        PQconninfoFree(given);
+        return rc;
     }
     snprintf(millis, sizeof(millis), "%d", st->timeout_ms);
     setting(&s, given, "connect_timeout", "10");
@@ -280,13 +323,16 @@ start(struct wn_store *st, struct wn_err *err)
     return WN_OK;
 }
 
+/* *ret_late: it was the deadline, which one host may have used up alone. */
 static enum wn_status
-finish_connect(struct wn_store *st, struct wn_err *err)
+finish_connect(
+    struct wn_store *st, int wait_ms, bool *ret_late, struct wn_err *err)
 {
-    int64_t deadline = wn_clock_mono_us() + (int64_t)st->timeout_ms * 1000;
+    int64_t deadline = wn_clock_mono_us() + (int64_t)wait_ms * 1000;
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     enum wn_status rc;
 
+    *ret_late = false;
     if (PQstatus(st->conn) == CONNECTION_BAD)
         return wn_conn_lost(st, "connect", err);
     while (next != PGRES_POLLING_OK) {
@@ -294,14 +340,47 @@ finish_connect(struct wn_store *st, struct wn_err *err)
             return wn_conn_lost(st, "connect", err);
         rc = poll_until(st, next == PGRES_POLLING_READING ? POLLIN : POLLOUT,
             deadline, err);
-        if (rc != WN_OK)
+        if (rc != WN_OK) {
+            *ret_late = wn_clock_mono_us() >= deadline - 1000;
             return rc;
+        }
         next = PQconnectPoll(st->conn);
     }
     PQsetNoticeReceiver(st->conn, no_notice, NULL);
     if (PQsetnonblocking(st->conn, 1) != 0)
         return wn_conn_lost(st, "connect", err);
     return WN_OK;
+}
+
+#define HOST_MS 1000
+
+/*
+ * libpq goes on to the next host where one refuses, but its connect_timeout is
+ * for those who block: one that never answers would hold us for good. Each
+ * host in turn is the first, for its share of our time.
+ */
+static enum wn_status
+connect_some(struct wn_store *st, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+    unsigned i, hosts = 1;
+    bool late = true;
+    int wait_ms;
+
+    for (i = 0; i < hosts && late; i++) {
+        rc = start(st, &hosts, err);
+        if (rc != WN_OK)
+            return rc;
+        wait_ms = st->timeout_ms / (int)hosts;
+        if (wait_ms < HOST_MS)
+            wait_ms = st->timeout_ms < HOST_MS ? st->timeout_ms : HOST_MS;
+        rc = finish_connect(st, wait_ms, &late, err);
+        if (rc == WN_OK)
+            return WN_OK;
+        if (late)
+            st->host_first++; /* the next time too */
+    }
+    return rc;
 }
 
 /* The session: what every statement of ours relies on. */
@@ -363,10 +442,8 @@ wn_conn_ready(struct wn_store *st, struct wn_err *err)
         return WN_OK;
     wn_conn_drop(st);
     wn_versions_forget(st); /* it may be another database now */
-    st->months_n = 0;
-    rc = start(st, err);
-    if (rc == WN_OK)
-        rc = finish_connect(st, err);
+    wn_partitions_forget(st);
+    rc = connect_some(st, err);
     if (rc == WN_OK)
         rc = set_session(st, err);
     if (rc == WN_OK && st->own_schema_check)

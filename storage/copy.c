@@ -95,6 +95,15 @@ wn_copy_str(struct wn_buf *b, struct wn_str s)
 }
 
 void
+wn_copy_buf(struct wn_buf *b, const struct wn_buf *built)
+{
+    if (built->failed)
+        b->failed = true;
+    else
+        wn_copy_bytes(b, built->data, built->len);
+}
+
+void
 wn_copy_jsonb(struct wn_buf *b, const struct wn_buf *json)
 {
     if (json->failed || json->len > FIELD_MAX) {

@@ -64,31 +64,33 @@ make_groups(struct wn_batch *b)
 
 /* The group's records so far: the mark that the next is held against. */
 struct walk {
-    const struct wn_post_mark *mark; /* NULL: nothing known */
-    const uint8_t *salt;             /* NULL while deleted  */
+    struct wn_post_mark mark;
+    bool known;          /* mark is set        */
+    const uint8_t *salt; /* NULL while deleted */
     int64_t version;
 };
 
+/* A dead letter's commitments have a salt of their own, in its row. */
 static void
 walk_dead(struct wn_row *row, struct walk *w, const uint8_t *own)
 {
-    bool deleted = w->mark != NULL && w->mark->deleted;
-
     row->outcome = WN_DEAD;
-    row->keep_content = !deleted;
-    row->salt = w->salt != NULL ? w->salt : own;
+    row->keep_content = !w->known || !w->mark.deleted;
+    row->salt = own;
 }
 
 static void
 walk_alive(
     struct wn_group *g, struct wn_row *row, struct walk *w, const uint8_t *own)
 {
-    struct wn_post_choice c = wn_post_decide(w->mark, &row->mark);
+    struct wn_post_choice c =
+        wn_post_decide(w->known ? &w->mark : NULL, &row->mark);
 
     row->outcome = c.outcome == WN_OUT_NONE ? row->item->outcome : c.outcome;
     row->keep_content = c.outcome == WN_OUT_NONE;
     if (c.newer) {
-        w->mark = &row->mark;
+        wn_post_move(&w->mark, w->known, &row->mark);
+        w->known = true;
         w->version++;
         g->changed = true;
         g->ts = row->ts;
@@ -96,7 +98,7 @@ walk_alive(
     if (c.outcome == WN_OUT_NONE) {
         if (w->salt == NULL)
             w->salt = own;
-        g->judged = g->judged_last = true;
+        g->judged = true;
         row->review = row->item->verdict.action == WN_REVIEW &&
                       row->outcome != WN_DEFERRED;
         row->version = w->version;
@@ -104,7 +106,6 @@ walk_alive(
     row->salt = w->salt != NULL ? w->salt : own;
     if (c.outcome == WN_ERASED) {
         g->erased = true;
-        g->judged_last = false;
         w->salt = NULL;
     }
 }
@@ -127,12 +128,12 @@ forget_before(
 static void
 decide_group(struct wn_batch *b, struct wn_group *g)
 {
-    struct walk w = { g->known ? &g->prev : NULL,
+    struct walk w = { g->prev, g->known,
         g->known && g->prev_salted ? g->prev_salt : NULL, g->prev_version };
     struct wn_row *row;
     size_t i;
 
-    g->changed = g->erased = g->judged = g->judged_last = false;
+    g->changed = g->erased = g->judged = false;
     for (i = g->first; i < g->first + g->n; i++) {
         const uint8_t *own = b->salts + (b->salt_base + b->order[i]) * WN_SALT;
 
@@ -146,8 +147,7 @@ decide_group(struct wn_batch *b, struct wn_group *g)
         if (row->outcome == WN_ERASED || row->review || row->keep_content)
             forget_before(b, g, i, row->outcome == WN_ERASED);
     }
-    if (w.mark != NULL)
-        g->mark = *w.mark;
+    g->mark = w.mark;
     g->version = w.version;
     g->salt = w.salt;
 }
@@ -279,28 +279,34 @@ insert_new(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
 }
 
 static void
-read_known(struct wn_group *g, const PGresult *res, int row)
+read_known(struct wn_group *g, int64_t now_us, const PGresult *res, int row)
 {
     g->known = true;
     g->prev.has_revision = !wn_get_null(res, row, 1);
     g->prev.revision = wn_get_b64(res, row, 1);
-    g->prev.time_us = wn_get_b64(res, row, 2);
+    g->prev.time_us = wn_post_time(wn_get_b64(res, row, 2), now_us);
     g->prev.source = wn_get_b32(res, row, 3);
     g->prev.off = wn_get_b64(res, row, 4);
     g->prev.deleted = PQgetvalue(res, row, 5)[0] != 0;
     g->prev_version = wn_get_b64(res, row, 6);
     if (PQgetlength(res, row, 7) == WN_SHA256)
         memcpy(g->prev.hash, PQgetvalue(res, row, 7), WN_SHA256);
-    g->prev_salted = PQgetlength(res, row, 8) == WN_SALT;
-    if (g->prev_salted)
-        memcpy(g->prev_salt, PQgetvalue(res, row, 8), WN_SALT);
 }
 
-/* Matches the rows, which come in the order of ids as the groups do. */
-static enum wn_status
-match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
+static bool
+is_of(const PGresult *res, int row, const struct wn_group *g)
 {
-    int row = 0, n = PQntuples(res);
+    return row < PQntuples(res) &&
+           (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
+           memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0;
+}
+
+/* Matches posts and salts, which come in the order of ids as groups do. */
+static enum wn_status
+match_known(struct wn_batch *b, const PGresult *posts, const PGresult *salts,
+    struct wn_err *err)
+{
+    int row = 0, salt = 0;
     struct wn_group *g;
     size_t i;
 
@@ -308,16 +314,20 @@ match_known(struct wn_batch *b, const PGresult *res, struct wn_err *err)
         g = &b->groups[i];
         if (!g->known)
             continue;
-        if (row < n && (size_t)PQgetlength(res, row, 0) == g->post_id.len &&
-            memcmp(PQgetvalue(res, row, 0), g->post_id.p, g->post_id.len) == 0)
-            read_known(g, res, row++);
+        g->prev_salted =
+            is_of(salts, salt, g) && PQgetlength(salts, salt, 1) == WN_SALT;
+        if (g->prev_salted)
+            memcpy(g->prev_salt, PQgetvalue(salts, salt, 1), WN_SALT);
+        salt += is_of(salts, salt, g);
+        if (is_of(posts, row, g))
+            read_known(g, b->made_us, posts, row++);
         else if (g->alive) /* retention took it between two statements */
             return wn_fail(err, WN_RETRY, "posts: a row has just left");
         else
             g->known = false;
         decide_group(b, g);
     }
-    if (row != n)
+    if (row != PQntuples(posts) || salt != PQntuples(salts))
         return wn_fail(err, WN_STOP, "posts: rows came out of order");
     return WN_OK;
 }
@@ -327,7 +337,7 @@ read_others(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     struct wn_array a;
-    PGresult *res = NULL;
+    struct wn_pipe pipe;
     enum wn_status rc;
     size_t i;
 
@@ -342,17 +352,24 @@ read_others(struct wn_store *st, struct wn_batch *b, struct wn_err *err)
         return WN_OK;
     }
     rc = wn_array_param(&a, &p, err);
-    if (rc == WN_OK)
-        rc = wn_query_binary(st,
-            "SELECT p.post_id, p.revision, p.time_us, p.source, p.off, "
-            "p.deleted, p.version, p.content_hash, s.salt "
-            "FROM winnow.post_state p LEFT JOIN winnow.post_salt s "
-            "USING (post_id) WHERE p.post_id = ANY($1::text[] COLLATE \"C\") "
-            "ORDER BY p.post_id FOR UPDATE OF p",
-            &p, &res, err);
-    if (rc == WN_OK)
-        rc = match_known(b, res, err);
-    PQclear(res);
+    if (rc == WN_OK) {
+        wn_pipe_begin(st, &pipe);
+        wn_pipe_add(st, &pipe,
+            "SELECT post_id, revision, time_us, source, off, deleted, version, "
+            "content_hash FROM winnow.post_state WHERE post_id = "
+            "ANY($1::text[] COLLATE \"C\") ORDER BY post_id FOR UPDATE",
+            &p, true);
+        /* Apart: who waited for a lock sees its row as it is now, but what is
+         * joined to it as it was before. */
+        wn_pipe_add(st, &pipe,
+            "SELECT post_id, salt FROM winnow.post_salt WHERE post_id = "
+            "ANY($1::text[] COLLATE \"C\") ORDER BY post_id",
+            &p, true);
+        rc = wn_pipe_end(st, &pipe, err);
+        if (rc == WN_OK)
+            rc = match_known(b, pipe.res[0], pipe.res[1], err);
+        wn_pipe_clear(&pipe);
+    }
     wn_buf_release(&a.buf);
     return rc;
 }
@@ -398,9 +415,7 @@ is_superseded(const struct wn_group *g)
 static const char *const erase_sql[] = {
     "DELETE FROM winnow.post_salt WHERE post_id = ANY($1::text[])",
     "DELETE FROM winnow.content WHERE post_id = ANY($1::text[])",
-    "UPDATE winnow.dead_letter SET raw = NULL, key = NULL, sha256 = NULL "
-    "WHERE post_id = ANY($1::text[]) AND (raw IS NOT NULL OR key IS NOT "
-    "NULL OR sha256 IS NOT NULL)",
+    "SELECT winnow.dead_erase($1::text[])",
     "UPDATE winnow.review_item SET state = 'closed', closed_why = 'erased', "
     "closed_at = clock_timestamp() WHERE state = 'open' AND "
     "post_id = ANY($1::text[])",
@@ -469,6 +484,8 @@ review_add(struct wn_array *a, const struct wn_row *row, struct wn_buf *json)
         wn_array_null(&a[R_AUTHOR]);
     wn_array_i16(&a[R_ACTION], (int16_t)item->verdict.action);
     wn_reasons_json(json, &item->verdict);
+    if (json->failed)
+        a[R_REASONS].buf.failed = true;
     wn_array_bytes(&a[R_REASONS], json->data, json->len);
     wn_array_f64(&a[R_PRIORITY], wn_row_priority(item));
     wn_array_i64(&a[R_VERSION], row->version);

@@ -11,12 +11,48 @@
 #include "storage/report_int.h"
 
 #define TEXT_BYTES 200
+#define PATIENCE_MS (5 * 60 * 1000)
 #define CURSORS_MAX "10000"
 
-static int64_t
-count_one(const PGresult *res, int row)
+/*
+ * A report reads one snapshot, and may read a whole table: it waits longer
+ * than what a post waits for. end() restores what was, in any case.
+ */
+static enum wn_status
+begin(struct wn_store *st, int *ret_timeout_ms, struct wn_err *err)
 {
-    return wn_get_int(res, row, 0);
+    enum wn_status rc = wn_conn_ready(st, err);
+    char sql[160];
+
+    *ret_timeout_ms = st->timeout_ms;
+    if (rc != WN_OK)
+        return rc;
+    if (st->timeout_ms < PATIENCE_MS)
+        st->timeout_ms = PATIENCE_MS;
+    snprintf(sql, sizeof(sql),
+        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+        "SET LOCAL statement_timeout = %d",
+        st->timeout_ms);
+    return wn_query_simple(st, sql, err);
+}
+
+static void
+end(struct wn_store *st, int timeout_ms)
+{
+    wn_rollback(st);
+    st->timeout_ms = timeout_ms;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a == WN_TIME_UNKNOWN || b < a ? b : a;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+    return a == WN_TIME_UNKNOWN || b > a ? b : a;
 }
 
 static void
@@ -24,13 +60,16 @@ add_counts(struct wn_report *r, const PGresult *res)
 {
     int row, h;
 
+    r->first_us = r->last_us = WN_TIME_UNKNOWN;
     for (row = 0; row < PQntuples(res); row++) {
-        int64_t n = count_one(res, row);
+        int64_t n = wn_get_int(res, row, 0);
         int outcome = (int)wn_get_int(res, row, 1);
         int flags = (int)wn_get_int(res, row, 3);
         int action =
             wn_get_null(res, row, 2) ? -1 : (int)wn_get_int(res, row, 2);
 
+        r->first_us = earlier(r->first_us, wn_get_int(res, row, 4));
+        r->last_us = later(r->last_us, wn_get_int(res, row, 5));
         if (outcome >= 0 && outcome < WN_OUTCOMES)
             r->outcomes[outcome] += n;
         if (action < 0 || action >= WN_ACTIONS)
@@ -45,51 +84,59 @@ add_counts(struct wn_report *r, const PGresult *res)
     }
 }
 
-static int64_t
-time_at(const PGresult *res, int col)
-{
-    return wn_get_null(res, 0, col) ? WN_TIME_UNKNOWN : wn_get_int(res, 0, col);
-}
-
 #define MICROS(t) "(extract(epoch FROM " t ") * 1000000)::bigint"
+
+/* One look at each verdict. The trail is as long as its chains say, each dead
+ * letter has a verdict, and what waits is found by the index of its offsets. */
+static enum wn_status
+counts(struct wn_store *st, struct wn_report *r, struct wn_err *err)
+{
+    PGresult *res;
+    enum wn_status rc;
+
+    rc = wn_query(st,
+        "SELECT count(*), outcome, action, flags, " MICROS(
+            "min(ts)") ", " MICROS("max(ts)") " FROM winnow.verdict GROUP BY "
+                                              "2, 3, 4",
+        NULL, &res, err);
+    if (rc != WN_OK)
+        return rc;
+    add_counts(r, res);
+    PQclear(res);
+    rc = wn_query(st,
+        "SELECT (SELECT coalesce(sum(chain_seq), 0) FROM "
+        "winnow.source_cursor), (SELECT count(*) FROM winnow.review_item "
+        "WHERE state = 'open'), (SELECT count(*) FROM winnow.decision), "
+        "(SELECT coalesce(sum(w.n), 0) FROM winnow.source_cursor c LEFT JOIN "
+        "winnow.relay_cursor r ON r.source = c.id CROSS JOIN LATERAL (SELECT "
+        "count(*) AS n FROM winnow.outbox o WHERE o.source = c.id AND o.off "
+        ">= coalesce(r.next_offset, 0)) w)",
+        NULL, &res, err);
+    if (rc != WN_OK)
+        return rc;
+    r->audit_rows = wn_get_int(res, 0, 0);
+    r->review_open = wn_get_int(res, 0, 1);
+    r->decisions = wn_get_int(res, 0, 2);
+    r->outbox_waiting = wn_get_int(res, 0, 3);
+    r->dead_letters = r->outcomes[WN_DEAD];
+    PQclear(res);
+    return WN_OK;
+}
 
 enum wn_status
 wn_report_counts(struct wn_store *st, struct wn_report *ret, struct wn_err *err)
 {
     struct wn_report r;
-    PGresult *res;
-    enum wn_status rc = wn_conn_ready(st, err);
+    int timeout_ms;
+    enum wn_status rc = begin(st, &timeout_ms, err);
 
     memset(&r, 0, sizeof(r));
     if (rc == WN_OK)
-        rc = wn_query(st,
-            "SELECT count(*), outcome, action, flags FROM winnow.verdict "
-            "GROUP BY 2, 3, 4",
-            NULL, &res, err);
-    if (rc != WN_OK)
-        return rc;
-    add_counts(&r, res);
-    PQclear(res);
-    rc = wn_query(st,
-        "SELECT (SELECT count(*) FROM winnow.audit), (SELECT count(*) FROM "
-        "winnow.review_item WHERE state = 'open'), (SELECT count(*) FROM "
-        "winnow.decision), (SELECT count(*) FROM winnow.dead_letter), "
-        "(SELECT count(*) FROM winnow.outbox o LEFT JOIN winnow.relay_cursor "
-        "c USING (source) WHERE o.off >= coalesce(c.next_offset, 0)), " MICROS(
-            "min(ts)") ", " MICROS("max(ts)") " FROM winnow.verdict",
-        NULL, &res, err);
-    if (rc != WN_OK)
-        return rc;
-    r.audit_rows = wn_get_int(res, 0, 0);
-    r.review_open = wn_get_int(res, 0, 1);
-    r.decisions = wn_get_int(res, 0, 2);
-    r.dead_letters = wn_get_int(res, 0, 3);
-    r.outbox_waiting = wn_get_int(res, 0, 4);
-    r.first_us = time_at(res, 5);
-    r.last_us = time_at(res, 6);
-    PQclear(res);
-    *ret = r;
-    return WN_OK;
+        rc = counts(st, &r, err);
+    end(st, timeout_ms);
+    if (rc == WN_OK)
+        *ret = r;
+    return rc;
 }
 
 size_t
@@ -158,78 +205,153 @@ cut(struct wn_str *s)
         s->len--;
 }
 
-static double
-highest(const struct wn_severe *s)
-{
-    double best = -1;
-    int h;
-
-    for (h = 0; h < WN_HEADS; h++) {
-        if (s->scores[h] > best)
-            best = s->scores[h];
-    }
-    return best;
-}
+/* A verdict that may be among the most severe. */
+struct candidate {
+    int32_t source;
+    int64_t off, ts; /* ts as PostgreSQL counts */
+    enum wn_action action;
+    double scores[WN_HEADS], highest;
+};
 
 static int
 by_severity(const void *a, const void *b)
 {
-    const struct wn_severe *x = a, *y = b;
-    double p = highest(x), q = highest(y);
+    const struct candidate *x = a, *y = b;
 
     if (x->action != y->action)
         return x->action > y->action ? -1 : 1;
-    return p > q ? -1 : p < q;
+    if (x->highest != y->highest)
+        return x->highest > y->highest ? -1 : 1;
+    return x->ts > y->ts ? -1 : x->ts < y->ts;
 }
 
-#define SEVERE_POOL 2000 /* candidates whose scores are read */
+static void
+read_candidate(const PGresult *res, int row, struct candidate *c)
+{
+    int h;
+
+    c->source = wn_get_b32(res, row, 0);
+    c->off = wn_get_b64(res, row, 1);
+    c->ts = wn_get_b64(res, row, 2);
+    c->action = (enum wn_action)wn_get_b16(res, row, 3);
+    read_scores(res, row, 4, c->scores);
+    c->highest = -1;
+    for (h = 0; h < WN_HEADS; h++) {
+        if (c->scores[h] > c->highest)
+            c->highest = c->scores[h];
+    }
+}
+
+/* Scores are the first of the signals, so their beginning does: 4 of at most
+ * 10 bytes behind the head of the map. free() *ret. */
+static enum wn_status
+candidates(struct wn_store *st, struct candidate **ret, size_t *ret_n,
+    struct wn_err *err)
+{
+    struct wn_params p = { .n = 0 };
+    struct candidate *all;
+    PGresult *res;
+    enum wn_status rc;
+    int row, n;
+
+    wn_param_int(&p, WN_SEVERE_POOL);
+    rc = wn_query_binary(st,
+        "SELECT source, off, ts, action, substring(signals FOR 64) FROM "
+        "winnow.verdict WHERE action IS NOT NULL ORDER BY action DESC, "
+        "ts DESC LIMIT $1::bigint",
+        &p, &res, err);
+    if (rc != WN_OK)
+        return rc;
+    n = PQntuples(res);
+    all = calloc((size_t)n + 1, sizeof(*all));
+    for (row = 0; all != NULL && row < n; row++)
+        read_candidate(res, row, &all[row]);
+    PQclear(res);
+    if (all == NULL)
+        return wn_fail(err, WN_STOP, "report: out of memory");
+    qsort(all, (size_t)n, sizeof(*all), by_severity);
+    *ret = all;
+    *ret_n = (size_t)n;
+    return WN_OK;
+}
+
+/* What is shown of the first n of them, in their order. */
+static enum wn_status
+show(struct wn_store *st, const struct candidate *c, size_t n,
+    struct wn_arena *arena, struct wn_severe *out, struct wn_err *err)
+{
+    static const uint32_t oids[3] = { WN_OID_INT4, WN_OID_INT8,
+        WN_OID_TIMESTAMPTZ };
+    struct wn_params p = { .n = 0 };
+    struct wn_array a[3];
+    PGresult *res = NULL;
+    enum wn_status rc = WN_OK;
+    size_t i;
+    int k;
+
+    for (k = 0; k < 3; k++)
+        wn_array_begin(&a[k], oids[k]);
+    for (i = 0; i < n; i++) {
+        wn_array_i32(&a[0], c[i].source);
+        wn_array_i64(&a[1], c[i].off);
+        wn_array_i64(&a[2], c[i].ts);
+    }
+    for (k = 0; k < 3 && rc == WN_OK; k++)
+        rc = wn_array_param(&a[k], &p, err);
+    if (rc == WN_OK)
+        rc = wn_query_binary(st,
+            "SELECT v.post_id, left(c.text, 200), " WN_REASONS_SQL(
+                "v.reasons") " FROM unnest($1::int[], $2::bigint[], "
+                             "$3::timestamptz[]) WITH ORDINALITY AS u(source, "
+                             "off, ts, n) JOIN winnow.verdict v ON v.source = "
+                             "u.source AND v.off = u.off AND v.ts = u.ts LEFT "
+                             "JOIN winnow.content c ON c.source = u.source AND "
+                             "c.off = u.off AND c.ts = u.ts ORDER BY u.n",
+            &p, &res, err);
+    for (i = 0; rc == WN_OK && i < (size_t)PQntuples(res) && i < n; i++) {
+        struct wn_severe *s = &out[i];
+
+        s->post_id = wn_get_str(res, (int)i, 0, arena);
+        s->text = wn_get_str(res, (int)i, 1, arena);
+        cut(&s->text);
+        s->action = c[i].action;
+        memcpy(s->scores, c[i].scores, sizeof(s->scores));
+        s->reasons_n = wn_read_reasons(res, (int)i, 2, arena, s->reasons);
+    }
+    PQclear(res);
+    for (k = 0; k < 3; k++)
+        wn_buf_release(&a[k].buf);
+    return rc;
+}
 
 enum wn_status
 wn_report_severe(struct wn_store *st, size_t n_max, struct wn_arena *arena,
     struct wn_severe **ret, size_t *ret_n, struct wn_err *err)
 {
-    struct wn_params p = { .n = 0 };
-    struct wn_severe *all;
-    PGresult *res;
-    enum wn_status rc = wn_conn_ready(st, err);
-    int row, n;
+    struct candidate *all = NULL;
+    struct wn_severe *out = NULL;
+    size_t n = 0;
+    int timeout_ms;
+    enum wn_status rc = begin(st, &timeout_ms, err);
 
-    wn_param_int(&p, SEVERE_POOL);
     if (rc == WN_OK)
-        rc = wn_query_binary(st,
-            "SELECT v.post_id, left(c.text, 200), v.action, "
-            "v.signals, " WN_REASONS_SQL(
-                "v.reasons") " FROM (SELECT * FROM winnow.verdict "
-                             "WHERE action IS NOT NULL ORDER BY action DESC, "
-                             "flags DESC, ts "
-                             "DESC LIMIT $1::bigint) v LEFT JOIN "
-                             "winnow.content c ON "
-                             "c.source = v.source AND c.off = v.off AND c.ts = "
-                             "v.ts",
-            &p, &res, err);
-    if (rc != WN_OK)
-        return rc;
-    n = PQntuples(res);
-    all = wn_arena_array(arena, (size_t)n + 1, sizeof(*all));
-    if (all == NULL) {
-        PQclear(res);
-        return wn_fail(err, WN_FULL, "report: the arena is full");
+        rc = candidates(st, &all, &n, err);
+    if (n > n_max)
+        n = n_max;
+    if (rc == WN_OK) {
+        out = wn_arena_array(arena, n + 1, sizeof(*out));
+        if (out == NULL)
+            rc = wn_fail(err, WN_FULL, "report: the arena is full");
     }
-    for (row = 0; row < n; row++) {
-        struct wn_severe *s = &all[row];
-
-        s->post_id = wn_get_str(res, row, 0, arena);
-        s->text = wn_get_str(res, row, 1, arena);
-        cut(&s->text);
-        s->action = (enum wn_action)wn_get_b16(res, row, 2);
-        read_scores(res, row, 3, s->scores);
-        s->reasons_n = wn_read_reasons(res, row, 4, arena, s->reasons);
+    if (rc == WN_OK)
+        rc = show(st, all, n, arena, out, err);
+    end(st, timeout_ms);
+    free(all);
+    if (rc == WN_OK) {
+        *ret = out;
+        *ret_n = n;
     }
-    PQclear(res);
-    qsort(all, (size_t)n, sizeof(*all), by_severity);
-    *ret = all;
-    *ret_n = (size_t)n < n_max ? (size_t)n : n_max;
-    return WN_OK;
+    return rc;
 }
 
 enum wn_status

@@ -4,12 +4,17 @@
 
 #include "storage/store.h"
 
+/*
+ * Counts look once at every verdict that is kept, and wait up to five minutes
+ * for it: on a large database `winnow status` takes as long as that scan.
+ */
 struct wn_report {
     int64_t outcomes[WN_OUTCOMES];
     int64_t actions[WN_ACTIONS];
     int64_t flags[WN_HEADS];
     int64_t flags_by_action[WN_ACTIONS][WN_HEADS];
-    int64_t audit_rows, review_open, decisions, dead_letters, outbox_waiting;
+    int64_t audit_rows; /* of all chains, with those that have left */
+    int64_t review_open, decisions, dead_letters, outbox_waiting;
     int64_t first_us, last_us; /* message times; WN_TIME_UNKNOWN if none */
 };
 enum wn_status wn_report_counts(
@@ -22,7 +27,11 @@ struct wn_severe {
     struct wn_reason reasons[WN_REASONS_MAX];
     size_t reasons_n;
 };
-/* The most severe verdicts: strongest action, then highest score. */
+/* The most severe verdicts: strongest action, then highest score of any label,
+ * then newest. Scores are compared among the newest WN_SEVERE_POOL verdicts
+ * with the strongest actions; where more have the strongest, older ones are
+ * not looked at. */
+#define WN_SEVERE_POOL 50000
 enum wn_status wn_report_severe(struct wn_store *st, size_t n_max,
     struct wn_arena *arena, struct wn_severe **ret, size_t *ret_n,
     struct wn_err *err);

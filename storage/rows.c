@@ -23,7 +23,7 @@ const char *const wn_table_copy[WN_TABLES] = {
                      "text, signals) FROM STDIN BINARY",
     [WN_T_SALT] = "COPY winnow.post_salt (post_id, salt) FROM STDIN BINARY",
     [WN_T_DEAD] = "COPY winnow.dead_letter (ts, off, bytes, made_at, source, "
-                  "class, cause, post_id, key, raw, sha256) "
+                  "class, cause, post_id, key, raw, sha256, salt) "
                   "FROM STDIN BINARY",
     [WN_T_OUTBOX] = "COPY winnow.outbox (day, off, source, kind, verdict_id, "
                     "post_id, value) FROM STDIN BINARY",
@@ -142,7 +142,7 @@ notes_json(struct wn_buf *b, const struct wn_row *row)
     if (item->rec.time_us == WN_TIME_UNKNOWN)
         wn_buf_printf(b, "%s\"no_time\":true", b->len > 1 ? "," : "");
     wn_buf_char(b, '}');
-    return b->len > 2;
+    return b->failed || b->len > 2;
 }
 
 static void
@@ -204,18 +204,6 @@ signals_cbor(
     return n;
 }
 
-/* An id that text can hold: a dead letter's may be anything. */
-static struct wn_str
-id_of(const struct wn_row *row)
-{
-    struct wn_str id = row->item->post.id, none = { NULL, 0 };
-
-    if (id.p != NULL && row->dead &&
-        (id.len > 1024 || !wn_text_clean(id.p, id.len)))
-        return none;
-    return id;
-}
-
 static void
 copy_version(struct wn_buf *o, int32_t id)
 {
@@ -257,7 +245,7 @@ verdict_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     else
         wn_copy_null(o);
     wn_copy_i16(o, (int16_t)item->text_version);
-    wn_copy_str(o, id_of(row));
+    wn_copy_str(o, row->item->post.id);
     wn_copy_str(
         o, row->dead ? (struct wn_str){ NULL, 0 } : item->post.author_id);
     if (judged && item->verdict.reasons_n > 0) {
@@ -271,7 +259,7 @@ verdict_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     else
         wn_copy_null(o);
     if (!row->dead && signals_cbor(&b->cbor, item, WN_KEEP_VERDICT) > 0)
-        wn_copy_bytes(o, b->cbor.data, b->cbor.len);
+        wn_copy_buf(o, &b->cbor);
     else
         wn_copy_null(o);
     return 1;
@@ -291,7 +279,7 @@ audit_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     wn_copy_i64(o, row->item->rec.offset);
     wn_copy_i32(o, b->source);
     wn_copy_i16(o, WN_AUDIT_RECORD);
-    wn_copy_bytes(o, b->body.data, b->body.len);
+    wn_copy_buf(o, &b->body);
     wn_copy_bytes(o, leaf, sizeof(leaf));
     return 1;
 }
@@ -317,10 +305,10 @@ content_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     } else {
         wn_buf_reset(&b->json);
         wn_text_add_clean(&b->json, item->post.text);
-        wn_copy_bytes(o, b->json.data, b->json.len);
+        wn_copy_buf(o, &b->json);
     }
     if (signals_cbor(&b->cbor, item, WN_KEEP_CONTENT) > 0)
-        wn_copy_bytes(o, b->cbor.data, b->cbor.len);
+        wn_copy_buf(o, &b->cbor);
     else
         wn_copy_null(o);
     return 1;
@@ -346,7 +334,7 @@ dead_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     (void)st;
     if (!row->dead)
         return 0;
-    wn_copy_row(o, 11);
+    wn_copy_row(o, 12);
     wn_copy_time(o, row->ts);
     wn_copy_i64(o, item->rec.offset);
     wn_copy_i64(o, (int64_t)item->rec.raw.len);
@@ -354,13 +342,15 @@ dead_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     wn_copy_i32(o, b->source);
     wn_copy_str(o, class_of(item->cause));
     wn_copy_str(o, item->cause);
-    wn_copy_str(o, id_of(row));
+    wn_copy_str(o, row->item->post.id);
     if (row->keep_content) {
         wn_copy_str(o, item->rec.key);
         wn_copy_str(o, item->rec.raw);
         wn_sha256(item->rec.raw.p, item->rec.raw.len, hash);
         wn_copy_bytes(o, hash, sizeof(hash));
+        wn_copy_bytes(o, row->salt, WN_SALT);
     } else {
+        wn_copy_null(o);
         wn_copy_null(o);
         wn_copy_null(o);
         wn_copy_null(o);
@@ -534,14 +524,12 @@ outbox_row(struct wn_store *st, struct wn_batch *b, const struct wn_row *row,
     wn_copy_i32(o, b->source);
     wn_copy_i16(o, dead ? WN_OUTBOX_DEAD : WN_OUTBOX_VERDICT);
     wn_copy_bytes(o, row->verdict_id, sizeof(row->verdict_id));
-    wn_copy_str(o, id_of(row));
+    wn_copy_str(o, row->item->post.id);
     if (dead)
         dead_json(&b->json, b, row);
     else
         verdict_json(&b->json, row);
-    if (b->json.failed)
-        o->failed = true;
-    wn_copy_bytes(o, b->json.data, b->json.len);
+    wn_copy_buf(o, &b->json);
     return 1;
 }
 

@@ -32,6 +32,7 @@ wn_store_open_bare(
     st->timeout_ms = conf->timeout_ms > 0 ? conf->timeout_ms : TIMEOUT_MS;
     st->stop = conf->stop;
     st->tables = ~0u;
+    wn_partitions_forget(st);
     rc = wn_conn_ready(st, err);
     if (rc != WN_OK) {
         wn_store_free(st);
@@ -181,6 +182,29 @@ wn_month_ready(struct wn_store *st, int64_t ts_us, struct wn_err *err)
 }
 
 enum wn_status
+wn_day_ready(struct wn_store *st, int64_t us, struct wn_err *err)
+{
+    struct wn_params p = { .n = 0 };
+    enum wn_status rc;
+
+    if (st->day == us / DAY_US)
+        return WN_OK;
+    wn_param_time(&p, us);
+    rc = wn_query(
+        st, "SELECT winnow.partitions_day($1::timestamptz)", &p, NULL, err);
+    if (rc == WN_OK)
+        st->day = us / DAY_US;
+    return rc;
+}
+
+void
+wn_partitions_forget(struct wn_store *st)
+{
+    st->months_n = 0;
+    st->day = -1;
+}
+
+enum wn_status
 wn_store_partitions(
     struct wn_store *st, int64_t now_us, int *ret_ahead, struct wn_err *err)
 {
@@ -200,22 +224,25 @@ wn_store_partitions(
 }
 
 enum wn_status
-wn_store_retention(
-    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err)
+wn_store_retain(
+    struct wn_store *st, struct wn_retained *ret, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
     PGresult *res;
     enum wn_status rc = wn_conn_ready(st, err);
 
-    wn_param_time(&p, now_us);
     wn_param_int(&p, st->retention_us / DAY_US);
     if (rc == WN_OK)
-        rc = wn_query(st, "SELECT winnow.retention($1::timestamptz, $2::int)",
+        rc = wn_query(st,
+            "SELECT dropped, gone, more, days "
+            "FROM winnow.retention_step($1::int)",
             &p, &res, err);
     if (rc != WN_OK)
         return rc;
-    *ret_dropped = (int)wn_get_int(res, 0, 0);
+    ret->dropped = (int)wn_get_int(res, 0, 0);
+    ret->rows = wn_get_int(res, 0, 1);
+    ret->more = PQgetvalue(res, 0, 2)[0] == 't';
+    ret->days = wn_get_int(res, 0, 3);
     PQclear(res);
-    st->months_n = 0;
     return WN_OK;
 }

@@ -114,9 +114,6 @@ enum wn_status wn_store_release(
 /* A file that has grown: its ident over more bytes. Same row, fenced. */
 enum wn_status wn_store_reident(struct wn_store *st,
     const struct wn_claim *claim, const char *ident, struct wn_err *err);
-/* The cursor as it stands: next_offset and epoch. */
-enum wn_status wn_store_cursor(struct wn_store *st, int32_t source,
-    int64_t *ret_epoch, int64_t *ret_next, struct wn_err *err);
 
 /* Journals, in a transaction of its own, that the record at `offset` is now
  * alone in hand; *ret_deaths: how often a process died with it so. */
@@ -147,10 +144,25 @@ enum wn_status wn_store_commit(struct wn_store *st, struct wn_claim *claim,
  * tables. */
 enum wn_status wn_store_partitions(
     struct wn_store *st, int64_t now_us, int *ret_ahead, struct wn_err *err);
-/* Drops outbox partitions whose rows are all relayed, and time partitions
- * past retention; *ret_dropped counts them. */
-enum wn_status wn_store_retention(
-    struct wn_store *st, int64_t now_us, int *ret_dropped, struct wn_err *err);
+/*
+ * One bounded step of retention, by the server's clock: a partition past
+ * retention (or of an outbox day whose rows are all relayed) begins to leave,
+ * is walked, or is dropped; or rows of posts nobody heard of for so long go.
+ * What is kept is the greater of retention_days and the owner's rule
+ * (winnow.retention_rule), so no worker can drop more than the owner allows.
+ *
+ * Fails: with WN_RETRY when others would have had to wait for over 0.3 s, or
+ * it took too long; nothing of the step was done, and it says nothing about
+ * the health of the database.
+ */
+struct wn_retained {
+    int dropped;  /* partitions that left                      */
+    int64_t rows; /* rows that went on their own               */
+    int64_t days; /* how long things are kept                  */
+    bool more;    /* something is left: call again, not at once */
+};
+enum wn_status wn_store_retain(
+    struct wn_store *st, struct wn_retained *ret, struct wn_err *err);
 
 /* --- outbox --- */
 

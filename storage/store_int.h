@@ -28,7 +28,8 @@ struct wn_version {
 struct wn_store {
     PGconn *conn; /* NULL: not connected */
     const char *conninfo;
-    char instance[64]; /* application_name */
+    unsigned host_first; /* of its list of hosts, the one to begin with */
+    char instance[64];   /* application_name */
     int64_t retention_us;
     bool want_verdicts, want_dead, own_schema_check;
     int timeout_ms;
@@ -36,6 +37,10 @@ struct wn_store {
     char sqlstate[6]; /* of the last failure; "" for a lost connection */
     int months[WN_MONTHS_MAX]; /* years * 12 + month - 1 */
     size_t months_n;
+    int64_t day; /* since 1970: known to have its outbox partition; or -1 */
+    /* The last failure was a row without a partition to go to: nothing that
+     * the row could help. */
+    bool no_partition;
     struct wn_version versions[WN_VERSIONS_MAX];
     size_t versions_n;
     unsigned tables; /* bits of enum wn_table that are written; all but in
@@ -51,8 +56,6 @@ enum wn_status wn_conn_ready(struct wn_store *st, struct wn_err *err);
 void wn_conn_drop(struct wn_store *st);
 /* Waits until a result can be had without blocking; sends what is pending. */
 enum wn_status wn_conn_wait(struct wn_store *st, struct wn_err *err);
-/* Pushes pending output; waits only while over max bytes cannot be sent. */
-enum wn_status wn_conn_push(struct wn_store *st, struct wn_err *err);
 /* Status of a failed result, with st->sqlstate and err filled in. */
 enum wn_status wn_conn_failed(
     struct wn_store *st, const PGresult *res, struct wn_err *err);
@@ -162,6 +165,11 @@ void wn_versions_forget(struct wn_store *st);
 /* Makes the month's partitions unless the store knows that they are there. */
 enum wn_status wn_month_ready(
     struct wn_store *st, int64_t ts_us, struct wn_err *err);
+/* Makes the outbox partition of the day unless it is known to be there. */
+enum wn_status wn_day_ready(
+    struct wn_store *st, int64_t us, struct wn_err *err);
+/* Partitions may have left: the next ..._ready() asks again. */
+void wn_partitions_forget(struct wn_store *st);
 /* The message time held to [now - retention, now + 1 h]. */
 int64_t wn_time_clamp(const struct wn_store *st, int64_t now_us, int64_t us);
 /* A store without the schema check, for migrations. */

@@ -111,7 +111,7 @@ store_claim_ends_a_holder_that_sits_on_the_row(void **state)
     c = kit_claim(st, 0);
     zombie = PQconnectdb(k.worker);
     PQclear(PQexec(zombie, "BEGIN"));
-    PQclear(PQexec(zombie, "UPDATE winnow.source_cursor SET updated = now()"));
+    PQclear(PQexec(zombie, "SELECT winnow.cursor_attempt(1, 1, 0)"));
     t = wn_clock_mono_us();
     c = kit_claim(st, 0);
     assert_int_equal(c.epoch, 2);
@@ -183,7 +183,7 @@ store_outbox_gives_rows_in_order_past_the_watermark(void **state)
     assert_int_equal(rows[0].kind, WN_OUTBOX_VERDICT);
     assert_memory_equal(rows[0].key.p, "p0", 2);
     assert_int_equal(rows[1].kind, WN_OUTBOX_DEAD);
-    assert_int_equal(rows[1].key.len, 0);
+    assert_memory_equal(rows[1].key.p, "x", 1); /* the record's */
     assert_non_null(memmem(rows[1].value.p, rows[1].value.len,
         "\"topic\":\"posts\",\"partition\":0,\"offset\":1}", 41));
     assert_non_null(memmem(
@@ -214,7 +214,7 @@ store_partitions_are_there_ninety_days_on(void **state)
     struct wn_store *st;
     struct wn_claim c;
     struct wn_err err;
-    int ahead = 0, dropped = 0;
+    int ahead = 0;
 
     (void)state;
     kit_open(&k);
@@ -229,23 +229,265 @@ store_partitions_are_there_ninety_days_on(void **state)
         wn_store_partitions(st, wn_clock_now_us(), &ahead, &err), &err);
     assert_true(ahead >= 2);
     kit_commit(st, &c, kit_item(&k, &c, 1, "p1", "t"));
+    wn_clock_shift_us(0);
+    kit_close(&k);
+}
+
+/* --- retention --- */
+
+/* As the owner, who may say what time it is: steps of `rows` until nothing is
+ * left. Returns how many partitions left. */
+static int
+retain_at(struct kit *k, int days_on, int rows)
+{
+    char sql[160];
+    int dropped = 0, calls = 0;
+    char *got;
+    int n;
+
+    snprintf(sql, sizeof(sql),
+        "SELECT dropped || ' ' || more FROM winnow.retention_step_at(now() + "
+        "interval '%d days', 180, %d)",
+        days_on, rows);
+    do {
+        got = wn_pg_value(k->pg, k->db, sql);
+        n = atoi(got);
+        dropped += n;
+        n = strstr(got, "true") != NULL;
+        free(got);
+        assert_true(++calls < 1000);
+    } while (n != 0);
+    return dropped;
+}
+
+/* As a worker does, until nothing is left. */
+static int
+retain(struct wn_store *st)
+{
+    struct wn_retained r = { .more = true };
+    struct wn_err err;
+    int dropped = 0;
+
+    while (r.more) {
+        assert_wn_ok(wn_store_retain(st, &r, &err), &err);
+        dropped += r.dropped;
+    }
+    return dropped;
+}
+
+static void
+store_retention_drops_what_is_old_and_records_it(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_err err;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    kit_commit(st, &c, kit_item(&k, &c, 0, "p0", "t"));
+    kit_commit(st, &c, kit_item(&k, &c, 1, "p1", "t"));
     assert_wn_ok(wn_store_outbox_done(st, &c, 0, &err), &err);
-    assert_wn_ok(
-        wn_store_retention(st, wn_clock_now_us(), &dropped, &err), &err);
-    assert_true(dropped >= 1); /* outbox of 90 days ago: relayed */
-    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 1);
+    retain_at(&k, 90, 5000);
+    /* row 1 has yet to go out: its day stays */
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 2);
+    assert_wn_ok(wn_store_outbox_done(st, &c, 1, &err), &err);
+    assert_true(retain_at(&k, 90, 5000) >= 1);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.outbox"), 0);
     assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 2);
-    wn_clock_shift_us(250 * DAY_US);
-    assert_wn_ok(
-        wn_store_retention(st, wn_clock_now_us(), &dropped, &err), &err);
+    assert_true(retain_at(&k, 250, 1) >= 4);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.verdict"), 0);
     assert_int_equal(
-        kit_count(&k, "SELECT count(*) FROM winnow.verdict WHERE off = 0"), 0);
+        kit_count(&k, "SELECT count(*) FROM winnow.post_state"), 0);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.post_salt"), 0);
     assert_int_equal(
         kit_count(&k,
             "SELECT count(*) FROM winnow.partition_drop WHERE name LIKE "
-            "'audit%' AND rows = 1 AND chains->'1' = '[1, 1]'"),
+            "'audit%' AND rows = 2 AND chains->'1' = '[1, 2, 2]'"),
         1);
+    kit_check_chains(&k);
+    kit_close(&k);
+}
+
+static void
+store_retention_asked_by_a_worker_goes_by_server_and_owner(void **state)
+{
+    static const char *const forbidden[] = {
+        "SELECT winnow.retention_step_at(now() + interval '1 year', 180, 99)",
+        "SELECT winnow.posts_leave(now() + interval '1 year', 9)",
+        "UPDATE winnow.retention_rule SET days = 2",
+        "INSERT INTO winnow.audit_left VALUES (1, 1, '\\x00')",
+        "SELECT winnow.partition_leave('audit')",
+    };
+    struct wn_store_conf conf = { .instance = "hasty", .retention_days = 2 };
+    struct kit k;
+    struct wn_store *st, *hasty;
+    struct wn_claim c;
+    struct wn_item *it;
+    struct wn_err err;
+    PGconn *conn;
+    PGresult *res;
+    size_t i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    conf.conninfo = k.worker;
+    assert_wn_ok(wn_store_open(&hasty, &conf, &err), &err);
+    c = kit_claim(st, 0);
+    it = kit_item(&k, &c, 0, "p0", "t");
+    it->rec.time_us -= 100 * DAY_US;
+    kit_commit(st, &c, it);
+    wn_clock_shift_us(366 * DAY_US); /* the worker's own clock is wrong */
+    retain(st);
+    retain(hasty);
     wn_clock_shift_us(0);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT (SELECT count(*) FROM winnow.verdict) + (SELECT count(*) "
+            "FROM winnow.audit) + (SELECT count(*) FROM winnow.content) + "
+            "(SELECT count(*) FROM winnow.post_state)"),
+        4);
+    conn = PQconnectdb(k.worker);
+    for (i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        res = PQexec(conn, forbidden[i]);
+        assert_string_equal(PQresultErrorField(res, PG_DIAG_SQLSTATE), "42501");
+        PQclear(res);
+    }
+    PQfinish(conn);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM pg_proc WHERE pronamespace = "
+            "'winnow'::regnamespace AND has_function_privilege('public', oid, "
+            "'EXECUTE')"),
+        0);
+    wn_pg_exec(k.pg, k.db, "UPDATE winnow.retention_rule SET days = 60");
+    assert_true(retain(hasty) >= 4);
+    kit_check_chains(&k);
+    wn_store_free(hasty);
+    kit_close(&k);
+}
+
+/* Message times alternate over months, so a month is no run of the chain. */
+static void
+store_chain_is_whole_after_a_month_left(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_item *it;
+    int i;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    for (i = 0; i < 8; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "p%d", i);
+        it = kit_item(&k, &c, i, id, "t");
+        if (i % 2 == 0)
+            it->rec.time_us -= 170 * DAY_US;
+        kit_commit(st, &c, it);
+        if (i != 5)
+            continue;
+        /* the old month begins to leave while rows still come to it */
+        kit_count(&k, "SELECT dropped FROM winnow.retention_step_at(now() + "
+                      "interval '60 days', 180, 2)");
+        kit_count(&k, "SELECT dropped FROM winnow.retention_step_at(now() + "
+                      "interval '60 days', 180, 2)");
+        kit_check_chains(&k);
+    }
+    assert_true(retain_at(&k, 60, 2) >= 4);
+    assert_int_equal(kit_count(&k, "SELECT count(*) FROM winnow.audit"), 4);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.audit_left"), 4);
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT count(*) FROM winnow.partition_drop WHERE name LIKE "
+            "'audit%' AND rows = 4 AND chains->'1' = '[1, 7, 4]'"),
+        1);
+    kit_check_chains(&k);
+    assert_int_equal(kit_broken_chains(&k), 0);
+    wn_pg_exec(k.pg, k.db,
+        "ALTER TABLE winnow.audit_left DISABLE TRIGGER USER; UPDATE "
+        "winnow.audit_left SET leaf = sha256(leaf) WHERE seq = 3; ALTER TABLE "
+        "winnow.audit_left ENABLE TRIGGER USER");
+    assert_int_equal(kit_broken_chains(&k), 1);
+    kit_close(&k);
+}
+
+static void
+store_retention_takes_bounded_steps_and_makes_nobody_wait(void **state)
+{
+    struct kit k;
+    struct wn_store *st;
+    struct wn_claim c;
+    struct wn_retained r = { .more = true };
+    struct wn_err err;
+    PGconn *reader;
+    int64_t t;
+    int steps = 0;
+
+    (void)state;
+    kit_open(&k);
+    st = kit_store(&k, k.worker, "w");
+    c = kit_claim(st, 0);
+    wn_pg_exec(k.pg, k.db,
+        "INSERT INTO winnow.post_state SELECT 'x' || i, NULL, 0, i, 1, now() - "
+        "interval '300 days', 1, false, '\\x00' FROM generate_series(1, 12000) "
+        "i; INSERT INTO winnow.post_salt SELECT 'x' || i, '\\x00' FROM "
+        "generate_series(1, 12000) i; INSERT INTO winnow.review_item (source, "
+        "off, ts, post_id, action, priority, version, state, closed_at) SELECT "
+        "1, i, now(), 'x' || i, 3, 1, 1, 'closed', now() - interval '300 days' "
+        "FROM generate_series(1, 6000) i; INSERT INTO winnow.decision (item, "
+        "staff_id, action, reason, at) VALUES (7, 's', 0, 'r', now()); INSERT "
+        "INTO winnow.relay_cursor VALUES (1, 50); INSERT INTO "
+        "winnow.outbox_refused VALUES (1, 49, 1, 'w'), (1, 50, 1, 'w'); INSERT "
+        "INTO winnow.source_cursor (kind, cluster, topic, part, ident, "
+        "next_offset, updated) VALUES ('file', '', '-', 0, '0:ab', 0, now() - "
+        "interval '300 days'), ('file', '', '/x', 0, '9:ab', 0, now() - "
+        "interval '300 days')");
+    while (r.more) {
+        assert_wn_ok(wn_store_retain(st, &r, &err), &err);
+        assert_true(r.rows <= 5000);
+        assert_true(++steps < 100);
+    }
+    assert_int_equal(
+        kit_count(&k,
+            "SELECT (SELECT count(*) FROM winnow.post_state) + (SELECT "
+            "count(*) FROM winnow.post_salt)"),
+        0);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.review_item"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT max(off) FROM winnow.outbox_refused"), 50);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.outbox_refused"), 1);
+    assert_int_equal(
+        kit_count(&k, "SELECT count(*) FROM winnow.source_cursor WHERE kind = "
+                      "'file'"),
+        1);
+    /* somebody reads a partition that is due for long: a short wait, no drop */
+    kit_commit(st, &c, kit_item(&k, &c, 0, "p0", "t"));
+    wn_pg_exec(k.pg, k.db,
+        "SELECT winnow.partitions_month(now() - interval '300 days')");
+    reader = PQconnectdb(k.admin);
+    PQclear(PQexec(reader, "BEGIN; SELECT count(*) FROM winnow.audit"));
+    t = wn_clock_mono_us();
+    for (r.more = true, steps = 0; r.more; steps++) {
+        if (wn_store_retain(st, &r, &err) != WN_OK)
+            break;
+    }
+    assert_true(r.more);
+    assert_true(wn_clock_mono_us() - t < 3000000);
+    kit_commit(st, &c, kit_item(&k, &c, 1, "p1", "t"));
+    PQfinish(reader);
+    assert_int_equal(retain(st), 4);
+    kit_check_chains(&k);
     kit_close(&k);
 }
 
@@ -291,10 +533,18 @@ migrate_each_step_keeps_the_data_of_the_one_before(void **state)
             "winnow.source_cursor (kind, cluster, topic, part, ident, "
             "next_offset) VALUES ('kafka', '', 't', 0, '', 5); INSERT INTO "
             "winnow.audit VALUES (now(), 1, 1, 1, 1, '\\x00', '\\x00'); "
-            "INSERT INTO winnow.post_salt VALUES ('p', '\\x01')");
+            "INSERT INTO winnow.post_salt VALUES ('p', '\\x01'); INSERT INTO "
+            "winnow.dead_letter (ts, off, bytes, made_at, source, class, "
+            "cause, "
+            "post_id, raw) VALUES (now(), 1, 1, now(), 1, 'json', 'json: x', "
+            "'p', '\\x01'); INSERT INTO winnow.post_state VALUES ('p', NULL, "
+            "0, 1, 1, now(), 1, false, '\\x00')");
         if (n >= 2)
-            wn_pg_exec(
-                k.pg, k.db, "INSERT INTO winnow.relay_cursor VALUES (1, 5)");
+            wn_pg_exec(k.pg, k.db,
+                "INSERT INTO winnow.relay_cursor VALUES (1, 5); SELECT "
+                "winnow.partitions_make(now()); INSERT INTO winnow.outbox "
+                "VALUES (current_date, 1, 1, 2, gen_random_uuid(), 'p', "
+                "'{\"head\":\"AQ==\",\"bytes\":1}')");
         if (n >= 3)
             wn_pg_exec(k.pg, k.db,
                 "INSERT INTO winnow.review_item (source, off, ts, post_id, "
@@ -313,6 +563,19 @@ migrate_each_step_keeps_the_data_of_the_one_before(void **state)
                 "winnow.relay_cursor) "
                 "+ (SELECT count(*) FROM winnow.review_item)"),
             3 + (n >= 2) + (n >= 3));
+        /* what this version does, it does with rows of that one */
+        wn_pg_exec(k.pg, k.db, "SELECT winnow.dead_erase('{p}')");
+        assert_int_equal(
+            kit_count(&k,
+                "SELECT (SELECT count(raw) FROM winnow.dead_letter) + (SELECT "
+                "count(*) FROM winnow.outbox WHERE convert_from(value, "
+                "'UTF8') LIKE '%AQ%')"),
+            0);
+        assert_true(retain_at(&k, 250, 1) >= 4);
+        assert_int_equal(
+            kit_count(&k, "SELECT (SELECT count(*) FROM winnow.audit) * 10 + "
+                          "(SELECT count(*) FROM winnow.audit_leaf)"),
+            1);
     }
     kit_close(&k);
 }
@@ -368,7 +631,7 @@ migrate_two_at_once_and_again_change_nothing(void **state)
     assert_non_null(strstr(err.text, "newer"));
     wn_pg_exec(k.pg, k.db,
         "DELETE FROM winnow.schema_version WHERE version "
-        "IN (4, 999)");
+        "IN (6, 999)");
     assert_int_equal(wn_store_open(&st, &conf, &err), WN_STOP);
     assert_non_null(strstr(err.text, "older"));
     kit_close(&k);
@@ -570,6 +833,46 @@ store_waits_end_at_the_deadline_and_at_the_stop_flag(void **state)
     kit_close(&k);
 }
 
+/* The first host takes connections and never says a word. */
+static void
+store_host_that_never_answers_is_passed_over(void **state)
+{
+    struct wn_store_conf conf = {
+        .instance = "w", .retention_days = 2, .timeout_ms = 3000
+    };
+    struct kit k;
+    struct wn_store *st;
+    struct wn_err err;
+    char dir[64] = "/tmp/wnmute.XXXXXX", path[128], info[512];
+    int mute;
+    int64_t t;
+
+    (void)state;
+    kit_open(&k);
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/.s.PGSQL.5432", dir);
+    mute = unix_socket(path, true);
+    assert_true(mute >= 0);
+    snprintf(info, sizeof(info),
+        "host=%s,%s,/nowhere port=5432,5432,1 dbname=%s user=worker", dir,
+        wn_pg_host(k.pg), k.db);
+    conf.conninfo = info;
+    t = wn_clock_mono_us();
+    assert_wn_ok(wn_store_open(&st, &conf, &err), &err);
+    assert_true(wn_clock_mono_us() - t < 3000000);
+    assert_wn_ok(wn_store_ping(st, &err), &err);
+    wn_store_free(st);
+    snprintf(
+        info, sizeof(info), "host=%s,%s dbname=%s user=worker", dir, dir, k.db);
+    t = wn_clock_mono_us();
+    assert_int_equal(wn_store_open(&st, &conf, &err), WN_RETRY);
+    assert_true(wn_clock_mono_us() - t < 4000000);
+    close(mute);
+    unlink(path);
+    rmdir(dir);
+    kit_close(&k);
+}
+
 int
 main(void)
 {
@@ -581,10 +884,17 @@ main(void)
         cmocka_unit_test(store_known_tells_files_and_sisters_apart),
         cmocka_unit_test(store_outbox_gives_rows_in_order_past_the_watermark),
         cmocka_unit_test(store_partitions_are_there_ninety_days_on),
+        cmocka_unit_test(store_retention_drops_what_is_old_and_records_it),
+        cmocka_unit_test(
+            store_retention_asked_by_a_worker_goes_by_server_and_owner),
+        cmocka_unit_test(store_chain_is_whole_after_a_month_left),
+        cmocka_unit_test(
+            store_retention_takes_bounded_steps_and_makes_nobody_wait),
         cmocka_unit_test(migrate_each_step_keeps_the_data_of_the_one_before),
         cmocka_unit_test(migrate_two_at_once_and_again_change_nothing),
         cmocka_unit_test(store_lost_answer_to_commit_is_settled_by_the_cursor),
         cmocka_unit_test(store_waits_end_at_the_deadline_and_at_the_stop_flag),
+        cmocka_unit_test(store_host_that_never_answers_is_passed_over),
     };
 
     return wn_test_run(

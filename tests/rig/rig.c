@@ -525,7 +525,8 @@ plant(struct rig *rig, const char *when)
             "ALTER TABLE winnow.outbox DROP CONSTRAINT IF EXISTS outbox_pkey;"
             "CREATE OR REPLACE FUNCTION winnow.cursor_advance(p_source int,"
             " p_epoch bigint, p_start bigint, p_end bigint, p_leader_epoch int,"
-            " p_seq bigint, p_head bytea) RETURNS void LANGUAGE sql AS $$"
+            " p_seq bigint, p_head bytea) RETURNS void LANGUAGE sql"
+            " SECURITY DEFINER AS $$"
             " UPDATE winnow.source_cursor SET next_offset = p_end,"
             " chain_seq = p_seq, chain_head = p_head WHERE id = p_source $$" },
         { "verdict", "after",

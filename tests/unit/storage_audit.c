@@ -171,12 +171,64 @@ text_that_postgresql_refuses_is_repaired(void **state)
     wn_buf_release(&b);
 }
 
+/* Bytes left for the body, the signals or the JSON of a row run out at any
+ * point: no row of any table is taken for whole. */
+static void
+audit_row_that_has_no_memory_is_no_row(void **state)
+{
+    static uint8_t salt[WN_SALT] = { 1, 2, 3 };
+    static const enum wn_table tables[] = { WN_T_AUDIT, WN_T_VERDICT,
+        WN_T_CONTENT, WN_T_OUTBOX };
+    static struct wn_store st = { .want_verdicts = true };
+    struct wn_item *it = wn_item_new(4096);
+    size_t t, max, at, cut = 0;
+    struct wn_batch b;
+    struct wn_claim c;
+    struct wn_row row;
+    struct wn_buf out;
+    uint8_t head[WN_SHA256] = { 0 };
+
+    (void)state;
+    fill(it, &row, &c);
+    row.salt = salt;
+    row.keep_content = true;
+    it->post.text = (struct wn_str){ "a\xff", 2 };
+    it->sig.v[WN_SIG_AUTHOR_HANDLE] = wn_value_str("handle", 6);
+    for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+        for (max = 2; max < 800; max++) {
+            memset(&b, 0, sizeof(b));
+            b.rows = &row;
+            b.n = 1;
+            wn_buf_init(&b.body, max);
+            wn_buf_init(&b.json, max);
+            wn_buf_init(&b.cbor, max);
+            wn_buf_init(&out, 65536);
+            at = 0;
+            wn_rows_encode(&st, &b, tables[t], &at, 1, &out);
+            if (b.body.failed || b.json.failed || b.cbor.failed) {
+                assert_true(out.failed);
+                assert_memory_equal(b.head, head, sizeof(head));
+                cut++;
+            }
+            assert_true(max < 799 || !out.failed);
+            wn_buf_release(&b.body);
+            wn_buf_release(&b.json);
+            wn_buf_release(&b.cbor);
+            wn_buf_release(&out);
+        }
+        assert_true(cut > 2);
+        cut = 0;
+    }
+    wn_item_free(it);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audit_row_has_the_stored_form),
         cmocka_unit_test(audit_body_holds_no_reason_text_and_no_ids),
+        cmocka_unit_test(audit_row_that_has_no_memory_is_no_row),
         cmocka_unit_test(audit_commitments_differ_by_salt_tag_and_value),
         cmocka_unit_test(sqlstates_name_what_the_caller_does),
         cmocka_unit_test(text_that_postgresql_refuses_is_repaired),
