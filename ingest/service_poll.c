@@ -137,6 +137,7 @@ on_assigned(void *arg, const struct wn_claim *claim, uint64_t generation)
     struct wn_partition *part;
     struct wn_err err;
     int64_t until = claim->careful_until;
+    int64_t run = p->kafka ? WN_CAREFUL_RECORDS : WN_CAREFUL_BYTES;
 
     wn_metric_add(WN_M_CLAIMS, 0, 1);
     note_rewind(p, claim);
@@ -146,8 +147,8 @@ on_assigned(void *arg, const struct wn_claim *claim, uint64_t generation)
         wn_svc_fail(p->svc, WN_STOP, &err);
         return;
     }
-    if (claim->stalled >= 2 && until < claim->next_offset + WN_CAREFUL_RUN)
-        until = claim->next_offset + WN_CAREFUL_RUN;
+    if (claim->stalled >= 2 && until < claim->next_offset + run)
+        until = claim->next_offset + run;
     if (until > claim->next_offset)
         part->careful_until = until;
     look_for_careful(p);

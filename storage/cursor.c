@@ -100,7 +100,8 @@ claim_once(struct wn_store *st, const struct wn_source_name *name,
     wn_param_text(&p, name->ident);
     wn_param_int(&p, start_offset);
     wn_param_text(&p, st->instance);
-    wn_param_int(&p, WN_CAREFUL_RUN);
+    wn_param_int(&p, strcmp(name->kind, "file") == 0 ? WN_CAREFUL_BYTES
+                                                     : WN_CAREFUL_RECORDS);
     rc = wn_query_binary(st,
         "SELECT * FROM winnow.cursor_claim($1, $2, $3, $4::int, $5, "
         "$6::bigint, $7, $8::bigint)",

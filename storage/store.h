@@ -72,9 +72,11 @@ struct wn_source_name {
     const char *ident;   /* "" for Kafka; for files "<bytes hashed>:<hex>"  */
 };
 
-/* How many offsets (bytes, of a file) are handled alone after two unclean
- * deaths in a row without progress. */
-#define WN_CAREFUL_RUN 4096
+/* How much is handled alone after two unclean deaths in a row without progress:
+ * about as many records as may have been in hand. Offsets of Kafka are records,
+ * those of a file are bytes. */
+#define WN_CAREFUL_RECORDS 4096
+#define WN_CAREFUL_BYTES (4 << 20)
 
 struct wn_claim {
     int32_t source; /* source_cursor.id: in every row written under it */

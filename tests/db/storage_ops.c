@@ -56,7 +56,7 @@ store_deaths_without_progress_make_the_next_owner_careful(void **state)
     st = kit_store(&k, k.worker, "w3");
     c = kit_claim(st, 0);
     assert_int_equal(c.attempt_deaths, 3);
-    assert_int_equal(c.careful_until, WN_CAREFUL_RUN);
+    assert_int_equal(c.careful_until, WN_CAREFUL_RECORDS);
     kit_commit(st, &c, kit_item(&k, &c, 7, "p", "t")); /* progress */
     k.stores_n--;
     lose(&k, &st, "w3");

@@ -336,7 +336,7 @@ at_full_load_the_end_is_soon_and_the_log_is_quiet(void **state)
 
 /* --- processes that die --- */
 
-/* argv: --worker DATABASE TOPIC BOOTSTRAP */
+/* argv: --worker DATABASE TOPIC BOOTSTRAP PATH; PATH "" reads the topic */
 static int
 worker_main(char **argv)
 {
@@ -345,44 +345,42 @@ worker_main(char **argv)
     svc_make(&s, argv[2], argv[3], argv[4],
         (const char *const[]){ "kafka.session.timeout.ms", "1500",
             "kafka.heartbeat.interval.ms", "300", NULL });
+    if (argv[5][0] != '\0') {
+        svc_set(&s, "ingest.source", "jsonl");
+        svc_set(&s, "ingest.path", argv[5]);
+    }
     svc_thread(&s);
     return s.rc == WN_OK ? 0 : 1;
 }
 
 static pid_t
-worker_start(struct bench *b)
+worker_start(struct bench *b, const char *path)
 {
     pid_t pid = fork();
 
     if (pid == 0) {
         execl("/proc/self/exe", "worker", "--worker", b->k.worker, b->topic,
-            wn_kafka_bootstrap(kafka), (char *)NULL);
+            wn_kafka_bootstrap(kafka), path, (char *)NULL);
         _exit(127);
     }
     assert_true(pid > 0);
     return pid;
 }
 
-/* Two deaths with many in hand, then three with it alone; then it is dead. */
-static void
-a_record_that_kills_is_quarantined_and_its_neighbours_go_on(void **state)
+/* Workers one after the other until all is judged; how many died. */
+static int
+work_through(struct bench *b, const char *path, long long records)
 {
-    struct bench b;
     int64_t until = wn_clock_mono_us() + 120000000;
     int deaths = 0, status;
-    pid_t pid;
+    pid_t pid = worker_start(b, path);
 
-    bench_open(&b, 2);
-    put_many(&b, "before", 40);
-    put_post(&b, 0, "poison", "this post ends the process");
-    put_many(&b, "after", 40);
-    pid = worker_start(&b);
-    while (wn_pg_number(b.k.pg, b.k.db, "SELECT count(*) FROM winnow.verdict") <
-           81) {
+    while (wn_pg_number(b->k.pg, b->k.db,
+               "SELECT count(*) FROM winnow.verdict") < records) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
             deaths++;
-            pid = worker_start(&b);
+            pid = worker_start(b, path);
         }
         if (wn_clock_mono_us() > until) {
             kill(pid, SIGKILL);
@@ -392,17 +390,61 @@ a_record_that_kills_is_quarantined_and_its_neighbours_go_on(void **state)
     }
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
-    assert_in_range(deaths, 3, 6);
+    return deaths;
+}
+
+static const char one_crashed[] =
+    "SELECT count(*) FROM winnow.dead_letter WHERE class = 'crash' AND cause "
+    "LIKE 'crash: 3 workers died%'";
+static const char scored[] =
+    "SELECT count(*) FROM winnow.verdict WHERE outcome = 1";
+
+/* Two deaths with many in hand, then three with it alone; then it is dead. */
+static void
+a_record_that_kills_is_quarantined_and_its_neighbours_go_on(void **state)
+{
+    struct bench b;
+
+    bench_open(&b, 2);
+    put_many(&b, "before", 40);
+    put_post(&b, 0, "poison", "this post ends the process");
+    put_many(&b, "after", 40);
+    assert_in_range(work_through(&b, "", 81), 3, 6);
     assert_whole(&b, 81);
-    assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
-                         "SELECT count(*) FROM winnow.dead_letter WHERE "
-                         "class = 'crash' AND off = 20 AND cause LIKE "
-                         "'crash: 3 workers died%'"),
-        1);
-    assert_int_equal(wn_pg_number(b.k.pg, b.k.db,
-                         "SELECT count(*) FROM winnow.verdict "
-                         "WHERE outcome = 1"),
-        80);
+    assert_int_equal(wn_pg_number(b.k.pg, b.k.db, one_crashed), 1);
+    assert_int_equal(
+        wn_pg_number(b.k.pg, b.k.db, "SELECT off FROM winnow.dead_letter"), 20);
+    assert_int_equal(wn_pg_number(b.k.pg, b.k.db, scored), 80);
+    kit_close(&b.k);
+}
+
+/* Offsets of a file are bytes: what may have been in hand is far more of them
+ * than of records. */
+static void
+a_line_that_kills_is_quarantined_however_far_into_a_file(void **state)
+{
+    struct bench b;
+    char path[600], id[16], json[512];
+    FILE *f;
+    int i;
+
+    bench_open(&b, 1);
+    snprintf(path, sizeof(path), "%s/poison.jsonl", wn_test_dir());
+    f = fopen(path, "w");
+    assert_non_null(f);
+    for (i = 0; i < 600; i++) {
+        snprintf(id, sizeof(id), "line-%d", i);
+        post_json(json, sizeof(json), "created", id, 1,
+            i == 500 ? "this post ends the process"
+                     : "a line of about two hundred bytes, so that the one "
+                       "which kills stands a hundred thousand bytes behind "
+                       "the first, and all of them are in hand at once");
+        fprintf(f, "%s\n", json);
+    }
+    assert_int_equal(fclose(f), 0);
+    assert_in_range(work_through(&b, path, 600), 3, 6);
+    assert_int_equal(wn_pg_number(b.k.pg, b.k.db, one_crashed), 1);
+    assert_int_equal(wn_pg_number(b.k.pg, b.k.db, scored), 599);
     kit_close(&b.k);
 }
 
@@ -517,6 +559,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(at_full_load_the_end_is_soon_and_the_log_is_quiet),
     cmocka_unit_test(
         a_record_that_kills_is_quarantined_and_its_neighbours_go_on),
+    cmocka_unit_test(a_line_that_kills_is_quarantined_however_far_into_a_file),
     cmocka_unit_test(a_consumer_without_progress_is_made_anew),
     cmocka_unit_test(ninety_days_on_the_partitions_are_there),
 };
@@ -524,7 +567,7 @@ static const struct CMUnitTest tests[] = {
 int
 main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "--worker") == 0)
+    if (argc == 6 && strcmp(argv[1], "--worker") == 0)
         return worker_main(argv);
     return wn_test_run(
         "trouble", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
