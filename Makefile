@@ -6,7 +6,7 @@
 #   make check      unit, golden and command tests: no server   [T='policy_*' S=7 SAN=address,undefined|thread]
 #   make check-db   storage against a private PostgreSQL
 #   make check-kafka  ingest and the service against a private Apache Kafka and PostgreSQL
-#   make bench      benchmarks (bench-store, bench-tokenizer, bench-service)
+#   make bench      all benchmarks: bench-store, bench-tokenizer, bench-encoder [ISA=avx2], bench-service
 #   make layers     who includes whom; fails on an include that the table forbids
 #   make headers    compiles each header alone
 #   make symbols    exported names that do not begin with wn_
@@ -15,7 +15,7 @@
 #   make format     applies .clang-format
 #   make weights    trains model/weights/winnow again from $(DATA)
 #   make install    PREFIX=/usr/local
-#   make deps       installs packages: deploy/packages/{run,build,test}.txt
+#   make deps       installs packages: deploy/packages/{run,build,test,bench}.txt
 #
 # DATA is the only place that names the training data; what needs it says so and skips without it.
 DATA ?= ../shared

@@ -3,7 +3,7 @@
 # Calls apt-get only when something is missing; as root, or through sudo. Says what to do where neither works.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -gt 0 ] || { echo "usage: $0 LIST... (run, build, test)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 LIST... (run, build, test, bench)" >&2; exit 2; }
 
 wanted=$(for list in "$@"; do sed 's/#.*//' "$here/packages/$list.txt"; done | tr -s ' \t\n' '\n' | sed '/^$/d')
 if ! command -v dpkg-query >/dev/null 2>&1; then

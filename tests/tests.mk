@@ -32,19 +32,21 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-service bench-precision
+.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-precision
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
-bench: bench-store bench-tokenizer bench-service
+bench: bench-store bench-tokenizer bench-encoder bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
 
 # what is measured beside us, pinned, in a folder of its own
 BENCH_PYTHON := build/bench/venv/bin/python
-build/bench/venv/.done-service: tests/bench/service/requirements.txt
+$(BENCH_PYTHON):
+	@deploy/install-packages.sh bench
 	python3 -m venv build/bench/venv
+build/bench/venv/.done-service: tests/bench/service/requirements.txt | $(BENCH_PYTHON)
 	$(BENCH_PYTHON) -m pip install -q --disable-pip-version-check -r $< || \
 	    { echo "bench: the peer named above cannot be installed ($<)" >&2; exit 1; }
 	@touch $@
@@ -63,6 +65,24 @@ bench-service: $(BUILD)/tests/bench/service/stand $(BUILD)/winnow build/bench/po
 	@mkdir -p build/bench/service
 	@$< $(BENCH_PYTHON) -B tests/bench/service/bench.py $(BUILD)/winnow build/bench/posts-32768.jsonl \
 	    build/bench/service.json build/bench/service
+
+# make bench-encoder [ISA=avx2]: ours beside the peers, which pip installs. One that cannot be installed is left out, said
+# and tried again the next time.
+ISA ?=
+bench-encoder: $(BUILD)/tests/bench/model_encoder $(BUILD)/tests/bench/core_peaks build/bench/models/.done
+	@python3 tests/bench/encoder/bench.py --build $(BUILD) --isa '$(ISA)'
+build/bench/venv/.done: tests/bench/encoder/requirements.txt | $(BENCH_PYTHON)
+	@all=yes; for peer in 'onnxruntime onnx' ctranslate2; do \
+	    $(BENCH_PYTHON) -m pip install -q --disable-pip-version-check -c $< $$peer || \
+	    { echo "bench-encoder: $$peer cannot be installed" >&2; all=no; }; \
+	done; test $$all = no || touch $@
+build/bench/corpus.txt: tests/bench/encoder/corpus.py
+	@mkdir -p $(@D)
+	@python3 $< $@
+build/bench/models/.done: $(addprefix tests/bench/encoder/,models.py weights.py ort.py) build/bench/corpus.txt \
+    build/bench/venv/.done model/weights/winnow/model.safetensors
+	@$(BENCH_PYTHON) $< model/weights/winnow build/bench/corpus.txt $(@D)
+	@touch $@
 
 # --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
 RIG ?= --posts 200000 --kills 300 --freezes 300 --pg-kills 20
