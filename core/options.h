@@ -52,7 +52,7 @@
     O(STORE_ROWS,        "store.batch_rows",     INT,  "2000", "1", "20000", "records", 0, "most records in one transaction")                \
     O(STORE_BYTES,       "store.batch_bytes",    SIZE, "4m", "64k", "256m", "bytes", 0, "most bytes in one transaction")                     \
     O(STORE_AGE,         "store.batch_age_ms",   INT,  "20", "0", "10000", "ms", 0, "longest that a finished record waits for its batch to fill") \
-    O(STORE_RETENTION,   "store.retention_days", INT,  "180", "2", "3650", "days", 0, "older message times are clamped; verdict tables keep as long") \
+    O(STORE_RETENTION,   "store.retention_days", INT,  "180", "2", "3650", "days", 0, "older message times are clamped, and tables keep as long; at least what winnow.retention_rule says, which only the owner of the database writes (180)") \
     O(OUTPUT_VERDICTS,   "output.verdicts_topic",STR,  "", "", "", "", 0, "Kafka topic for verdicts; empty: none are sent")                 \
     O(OUTPUT_DEAD,       "output.dead_topic",    STR,  "", "", "", "", 0, "Kafka topic for dead letters; empty: none are sent")             \
     O(OUTPUT_WAITING,    "output.waiting_max",   INT,  "1000000", "1000", "100000000", "rows", 0, "outbox rows that may wait for their topic; then consuming pauses") \

@@ -203,9 +203,14 @@ attend(const void *q, size_t q_stride, size_t queries, const void *k,
     w.s = (float *)(w.weights + QUERIES * w.len_p / 2);
     pack_keys(&w, k, stride);
     pack_values(&w, v, stride);
-    for (; i + QUERIES <= queries; i += QUERIES)
+    for (; queries >= QUERIES && i < queries; i += QUERIES) {
+        /* the last block begins early rather than end late: some rows are
+         * computed twice, to the same */
+        if (i > queries - QUERIES)
+            i = queries - QUERIES;
         attend_rows(QUERIES, &w, fq + i * q_stride, q_stride,
             out + i * out_stride, out_stride);
+    }
     if (i + 4 <= queries) {
         attend_rows(4, &w, fq + i * q_stride, q_stride, out + i * out_stride,
             out_stride);

@@ -37,6 +37,15 @@ fullest_lane(const int8_t *q, size_t in, unsigned depth)
     return most;
 }
 
+/* The nearest integer, as the instruction has it: no call, no errno. */
+static inline int8_t
+nearest(float x)
+{
+    float up = x + 12582912.0f; /* 1.5 * 2^23: integers are in the low bits */
+
+    return (int8_t)(up - 12582912.0f);
+}
+
 /* q (in) = the channel in steps of *scale, the smallest that cannot
  * saturate. */
 static void
@@ -44,21 +53,26 @@ round_channel(const struct wn_q8 *o, const float *w, int8_t *q, float *scale)
 {
     float most = 0, s;
 
-    for (size_t k = 0; k < o->in; k++)
-        most = fmaxf(most, fabsf(w[k]));
+    for (size_t k = 0; k < o->in; k++) {
+        float a = w[k] < 0 ? -w[k] : w[k];
+
+        most = a > most ? a : most;
+    }
     s = most > 1e-30f ? most / 127 : 1; /* else all round to 0 */
     for (;;) {
+        float by = 1 / s;
         int full;
 
         for (size_t k = 0; k < o->in; k++)
-            q[k] = (int8_t)lrintf(w[k] / s);
+            q[k] = nearest(w[k] * by);
         full = o->depth == 0
                    ? 0
                    : fullest_lane(q, o->in, o->depth) * (int)o->code_max;
         if (full <= INT16_MAX)
             break;
         /* not all of the way at once: rounding may do the rest */
-        s *= fmaxf(1.002f, 0.995f * (float)full / INT16_MAX);
+        by = 0.995f * (float)full / INT16_MAX;
+        s *= by > 1.002f ? by : 1.002f;
     }
     *scale = s;
 }
@@ -68,8 +82,8 @@ place_channel(struct wn_q8 *o, size_t c, const int8_t *q)
 {
     int8_t *at = o->w + c / o->panel * o->panel * o->in + c % o->panel * 4;
 
-    for (size_t k = 0; k < o->in; k++)
-        at[k / 4 * o->panel * 4 + k % 4] = q[k];
+    for (size_t k = 0; k < o->in; k += 4, at += 4 * o->panel)
+        memcpy(at, q + k, 4);
 }
 
 static enum wn_status
