@@ -34,7 +34,7 @@ struct scratch {
 INLINE size_t
 padded(size_t len)
 {
-    return (len + 31) / 32 * 32;
+    return (len + V - 1) / V * V;
 }
 
 static size_t
@@ -92,31 +92,46 @@ pair_at(const void *p)
     return _mm512_set1_epi32(pair);
 }
 
+/* n vectors of keys, from key j on. */
+INLINE void
+scores_at(int rows, int n, const struct scratch *w, const uint16_t *q,
+    size_t q_stride, size_t j)
+{
+    __m512 acc[QUERIES][2];
+
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int v = 0; v < n; v++) acc[i][v] = v_set(0);
+    }
+    for (size_t c = 0; c < w->d / 2; c++) {
+        __m512i k[2];
+
+        UNROLL for (int v = 0; v < n; v++) k[v] =
+            _mm512_loadu_si512(w->keys + c * w->len_p + j + (size_t)v * V);
+        UNROLL for (int i = 0; i < rows; i++)
+        {
+            __m512i x = pair_at(q + (size_t)i * q_stride + 2 * c);
+
+            UNROLL for (int v = 0; v < n; v++) acc[i][v] =
+                dot_pairs(acc[i][v], x, k[v]);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        UNROLL for (int v = 0; v < n; v++)
+            v_store(w->s + (size_t)i * w->len_p + j + (size_t)v * V, acc[i][v]);
+    }
+}
+
 INLINE void
 scores(int rows, const struct scratch *w, const uint16_t *q, size_t q_stride)
 {
-    for (size_t j = 0; j < w->len_p; j += 32) {
-        __m512 acc[QUERIES][2];
+    size_t j = 0;
 
-        UNROLL for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = v_set(0);
-        for (size_t c = 0; c < w->d / 2; c++) {
-            __m512i k0 = _mm512_loadu_si512(w->keys + c * w->len_p + j);
-            __m512i k1 = _mm512_loadu_si512(w->keys + c * w->len_p + j + 16);
-
-            UNROLL for (int i = 0; i < rows; i++)
-            {
-                __m512i x = pair_at(q + (size_t)i * q_stride + 2 * c);
-
-                acc[i][0] = dot_pairs(acc[i][0], x, k0);
-                acc[i][1] = dot_pairs(acc[i][1], x, k1);
-            }
-        }
-        UNROLL for (int i = 0; i < rows; i++)
-        {
-            v_store(w->s + (size_t)i * w->len_p + j, acc[i][0]);
-            v_store(w->s + (size_t)i * w->len_p + j + 16, acc[i][1]);
-        }
-    }
+    for (; j + 2 * V <= w->len_p; j += 2 * V)
+        scores_at(rows, 2, w, q, q_stride, j);
+    if (j < w->len_p)
+        scores_at(rows, 1, w, q, q_stride, j);
 }
 
 /* Row i of scores into powers of two, as pairs; returns 1 / their sum. */
