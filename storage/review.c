@@ -275,7 +275,7 @@ audit_and_commit(struct wn_store *st, struct staff_chain *c,
     const struct subject *s, struct wn_err *err)
 {
     int64_t ts = wn_clock_now_us(), seq = c->seq + 1;
-    struct wn_params row = { .n = 0 }, move = { .n = 0 };
+    struct wn_params row = { .n = 0 };
     struct wn_pipe pipe;
     uint8_t leaf[WN_SHA256];
     struct wn_buf body;
@@ -291,20 +291,15 @@ audit_and_commit(struct wn_store *st, struct staff_chain *c,
     wn_audit_chain(c->head, leaf);
     wn_param_time(&row, ts);
     wn_param_int(&row, seq);
-    wn_param_int(&row, c->source);
     wn_param_int(&row, WN_AUDIT_DECISION);
     wn_param_bytes(&row, body.data, body.len);
     wn_param_bytes(&row, leaf, sizeof(leaf));
-    wn_param_int(&move, seq);
-    wn_param_bytes(&move, c->head, sizeof(c->head));
+    wn_param_bytes(&row, c->head, sizeof(c->head));
     wn_pipe_begin(st, &pipe);
     wn_pipe_add(st, &pipe,
-        "INSERT INTO winnow.audit (ts, seq, off, source, kind, body, leaf) "
-        "VALUES ($1::timestamptz, $2::bigint, $2::bigint, $3::int, "
-        "$4::smallint, $5::bytea, $6::bytea)",
+        "SELECT winnow.staff_audit($1::timestamptz, $2::bigint, $3::smallint, "
+        "$4::bytea, $5::bytea, $6::bytea)",
         &row, false);
-    wn_pipe_add(st, &pipe, "SELECT winnow.staff_advance($1::bigint, $2::bytea)",
-        &move, false);
     wn_pipe_add(st, &pipe, "COMMIT", NULL, false);
     rc = wn_pipe_end(st, &pipe, err);
     wn_pipe_clear(&pipe);
