@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/tools.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "model/encoder.h"
@@ -25,6 +26,14 @@ log_level(const char *name)
     return (enum wn_log_level)i;
 }
 
+static bool misused;
+
+bool
+wn_cmd_misused(void)
+{
+    return misused;
+}
+
 struct wn_options *
 wn_cmd_options(int *argc, char **argv, const char *const *own)
 {
@@ -36,7 +45,11 @@ wn_cmd_options(int *argc, char **argv, const char *const *own)
         return NULL;
     }
     if (wn_options_load(o, argc, argv, own, environ, &err) != WN_OK) {
-        fprintf(stderr, "winnow %s: %s\n", argv[0], err.text);
+        misused = wn_options_misused(o);
+        if (misused)
+            wn_cmd_usage(argv[0], "%s", err.text);
+        else
+            wn_cmd_fail(WN_EX_CONFIG, argv[0], "%s", err.text);
         wn_options_free(o);
         return NULL;
     }

@@ -36,8 +36,20 @@ status 2; says 'Usage: winnow SUBCOMMAND'
 status 2 stats; says "did you mean 'status'?"
 status 2 xyzzyxyzzy; says 'Try'
 status 2 policy
+status 2 review; says 'say list, decide or import'
+status 2 review lst; says "did you mean 'list'?"
+status 2 review list --state=opne; says '--state is open, decided or closed'
+status 2 review decide x; says 'the number of one item'
+status 2 migrate foo; says "what is 'foo' for?"
+for sub in migrate 'review list' 'review import x'; do
+    status 78 $sub; says 'database.url is not set'
+done
 status 78 status; says 'database.url is not set'
-status 78 run --no.such.option=1; says 'no.such.option'
+status 2 run --no.such.option=1; says 'no.such.option'; says "Try 'winnow run --help'"
+status 2 score --jsnl; says 'winnow score: --jsnl: unknown flag; did you mean --jsonl?'; says "Try 'winnow score --help'"
+status 2 review list --sate=open; says 'did you mean --state?'
+status 2 score -x; says 'goes behind --'
+status 78 score --score.threads=abc x; says 'winnow score: --score.threads: "abc" is not a whole number'
 status 78 run --http.listen=nowhere --database.url=host=/nonexistent; says 'http.listen'
 
 printf '# comment\nlog.level = info\ningest.topik = posts\n' >"$dir/a.conf"
