@@ -10,6 +10,7 @@
 
 #include "classifier/classifier.h"
 #include "core/options.h"
+#include "policies/policy.h"
 
 int wn_cmd_run(int argc, char **argv);
 int wn_cmd_score(int argc, char **argv);
@@ -38,6 +39,9 @@ const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
  * say; dir NULL: those of wn_cmd_weights_dir(). */
 enum wn_status wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const struct wn_options *o, struct wn_err *err);
+/* Opens that policy; its errors begin with where policy.file was set. */
+enum wn_status wn_cmd_policy_open(
+    struct wn_policy **ret, const struct wn_options *o, struct wn_err *err);
 const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n)
     __attribute__((warn_unused_result));
 

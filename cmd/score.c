@@ -3,7 +3,6 @@
  * directory. For people a table, for scripts --jsonl (score_jsonl.c).
  */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,7 +371,6 @@ score_texts(const struct wn_score *s, int argc, char **argv, bool json)
 static int
 load(struct wn_score *s, const struct wn_options *o)
 {
-    char path[PATH_MAX];
     struct wn_err err = { "" };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -382,8 +380,7 @@ load(struct wn_score *s, const struct wn_options *o)
     s->windows_max = (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS);
     s->batch_posts = (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH);
     s->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
-    if (wn_policy_open(&s->policy, wn_cmd_policy_path(o, path, sizeof(path)),
-            &err) != WN_OK ||
+    if (wn_cmd_policy_open(&s->policy, o, &err) != WN_OK ||
         wn_cmd_classifier(&s->classifier, NULL, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "score", "%s", err.text);
     return 0;

@@ -476,8 +476,13 @@ static enum wn_status
 load_file(struct wn_options *o, const char *path, char *const *env,
     struct wn_err *err)
 {
+    const char *where = path != NULL ? "--config" : PREFIX "CONFIG";
+
     if (path == NULL)
         path = env_value(env, PREFIX "CONFIG");
+    if (path != NULL && path[0] != '\0' && access(path, R_OK) != 0)
+        return wn_fail(
+            err, WN_REJECT, "%s: %s: %s", where, path, strerror(errno));
     if (path != NULL && path[0] != '\0')
         return wn_options_file(o, path, err);
     /* One that this user may not read (it may hold passwords) is the

@@ -95,4 +95,19 @@ same $? 2 'exit status of --jsonl with a text'
 "$w" score --model.dir=/nonexistent x >/dev/null 2>"$dir/err"
 same $? 78 'exit status without weights'
 grep -q /nonexistent "$dir/err" || wrong "weights: $(cat "$dir/err")"
+
+# a file that is not there: which option named it, and where; a binary alone says what it lacks
+why() { "$w" score "$@" x >/dev/null 2>"$dir/err"; same $? 78 "exit status of $*"; }
+told() { grep -qF -- "$1" "$dir/err" || wrong "no '$1': $(cat "$dir/err")"; }
+why --policy.file=/nope; told '--policy.file: /nope: No such file'
+why --model.dir=/nope; told '--model.dir: /nope'
+why --config /nope; told '--config: /nope: No such file'
+printf '\npolicy.file = /nope\n' >"$dir/a.conf"
+why --config "$dir/a.conf"; told "policy.file ($dir/a.conf:2): /nope: No such file"
+WINNOW_POLICY_FILE=/nope "$w" score x 2>"$dir/err"; told 'policy.file (WINNOW_POLICY_FILE): /nope'
+mkdir -p "$dir/alone/bin"
+cp "$w" "$dir/alone/bin/winnow"
+"$dir/alone/bin/winnow" score x >/dev/null 2>"$dir/err"
+same $? 78 'exit status of a binary alone'
+told 'set policy.file and model.dir, or make install'
 exit $bad

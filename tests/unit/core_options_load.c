@@ -343,7 +343,9 @@ options_later_sources_win(void **state)
     assert_string_equal(left, "--top --config a b");
     assert_int_equal(wn_opt_int(o, WN_OPT_SCORE_WINDOWS), 5);
     assert_int_equal(load("run", env), WN_REJECT);
-    assert_memory_equal(err.text, "/nowhere: No such file", 22);
+    assert_memory_equal(err.text, "WINNOW_CONFIG: /nowhere: No such file", 37);
+    assert_int_equal(load("run --config=/not/there", env), WN_REJECT);
+    assert_memory_equal(err.text, "--config: /not/there: No such file", 34);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
