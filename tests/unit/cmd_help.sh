@@ -106,4 +106,20 @@ wait $pid || wrong "run ended with $? after SIGTERM"
 printf '{"policy":"x","version":"1","rules":[{"id":"r","when":"flag.nonsense","action":"remove"}]}' >"$dir/p.json"
 status 78 policy check "$dir/p.json"; says 'p.json'
 status 0 policy show; says 'rules'
+try() { printf "$1" >"$dir/p.json"; }
+rule='"category":"c","reason":"r","when":"true"'
+try '\357\273\277{"policy":"x","version":"1","rules":[{"id":"r","action":"limit",'"$rule"'}]}'
+status 0 policy check "$dir/p.json"; says ', 1 rule'; grep -q '1 rules' "$dir/out" && wrong '1 rules'
+status 0 policy show "$dir/p.json"; says 'x/1@'; grep -q warning "$dir/out" && wrong 'a warning without cause'
+try '{"policy":"x","version":"1","rules":[]}'
+status 0 policy check "$dir/p.json"; says 'warning: no rules: every post is allowed'
+try '{"policy":"x","version":"1","rules":[{"id":"r","action":"delete",'"$rule"'}]}'
+status 78 policy check "$dir/p.json"; says "unknown action 'delete': one of allow, label, limit, review, remove"
+try '{"policy":"x","version":"1","rules":[{"id":"r","action":"limit",'"$rule"'},\n]}'
+status 78 policy check "$dir/p.json"; says 'line 2'; says 'the comma before it has nothing behind it'
+try '{"policy":"x","version":"1","rules":[],}'
+status 78 policy check "$dir/p.json"; says 'the comma before it'
+try '{"policy":"x","version":"1","rules":[ }'
+status 78 policy check "$dir/p.json"; grep -q comma "$dir/out" && wrong 'a comma that is not there'
+status 2 policy show a b; says 'show [FILE]'
 exit $bad
