@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/tools.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "model/encoder.h"
@@ -25,6 +26,14 @@ log_level(const char *name)
     return (enum wn_log_level)i;
 }
 
+static bool misused;
+
+bool
+wn_cmd_misused(void)
+{
+    return misused;
+}
+
 struct wn_options *
 wn_cmd_options(int *argc, char **argv, const char *const *own)
 {
@@ -36,7 +45,11 @@ wn_cmd_options(int *argc, char **argv, const char *const *own)
         return NULL;
     }
     if (wn_options_load(o, argc, argv, own, environ, &err) != WN_OK) {
-        fprintf(stderr, "winnow %s: %s\n", argv[0], err.text);
+        misused = wn_options_misused(o);
+        if (misused)
+            wn_cmd_usage(argv[0], "%s", err.text);
+        else
+            wn_cmd_fail(WN_EX_CONFIG, argv[0], "%s", err.text);
         wn_options_free(o);
         return NULL;
     }
@@ -103,6 +116,39 @@ wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
                             : wn_cmd_share("model/weights/winnow", out, n);
 }
 
+/* What failed with a file that the option names begins with where that was
+ * said; files that nobody named are the shipped ones. */
+static enum wn_status
+fail_file(const struct wn_options *o, enum wn_option id, const char *name,
+    const char *path, enum wn_status rc, struct wn_err *err)
+{
+    const char *where = wn_opt_where(o, id);
+
+    if (rc == WN_OK)
+        return rc;
+    if (wn_opt_str(o, id)[0] == '\0' && access(path, F_OK) != 0)
+        return wn_fail(err, rc,
+            "%s is not there: the shipped files are not beside the binary: "
+            "set policy.file and model.dir, or make install",
+            path);
+    if (wn_opt_str(o, id)[0] == '\0')
+        return rc;
+    if (strncmp(where, "--", 2) == 0)
+        return wn_fail_in(err, rc, "%s", where);
+    return wn_fail_in(err, rc, "%s (%s)", name, where);
+}
+
+enum wn_status
+wn_cmd_policy_open(
+    struct wn_policy **ret, const struct wn_options *o, struct wn_err *err)
+{
+    char buf[PATH_MAX];
+    const char *path = wn_cmd_policy_path(o, buf, sizeof(buf));
+
+    return fail_file(o, WN_OPT_POLICY_FILE, "policy.file", path,
+        wn_policy_open(ret, path, err), err);
+}
+
 enum wn_status
 wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const struct wn_options *o, struct wn_err *err)
@@ -113,6 +159,7 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     struct wn_classifier *c = NULL;
     enum wn_status rc;
     char path[PATH_MAX];
+    bool given = dir != NULL;
 
     for (int i = 0; i < WN_ISAS; i++)
         if (strcmp(isa, wn_isa_names[i]) == 0)
@@ -123,6 +170,8 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     if (dir == NULL)
         dir = wn_cmd_weights_dir(o, path, sizeof(path));
     rc = wn_classifier_open(&c, dir, &conf, err);
+    if (!given)
+        rc = fail_file(o, WN_OPT_MODEL_DIR, "model.dir", dir, rc, err);
     if (rc == WN_OK)
         rc = wn_classifier_cache(
             c, (size_t)wn_opt_int(o, WN_OPT_SCORE_CACHE), err);

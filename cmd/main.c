@@ -196,6 +196,8 @@ main(int argc, char **argv)
     if (args == NULL)
         return wn_cmd_fail(1, sub->name, "out of memory");
     rc = sub->run(argc - 1, args + 1);
+    if (rc == WN_EX_CONFIG && wn_cmd_misused())
+        rc = 2;
     free(args);
     return said(rc);
 }

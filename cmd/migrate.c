@@ -31,13 +31,13 @@ wn_cmd_migrate(int argc, char **argv)
     o = wn_cmd_options(&argc, argv, NULL);
     if (o == NULL)
         return WN_EX_CONFIG;
+    if (argc > 1) {
+        rc = wn_cmd_usage("migrate", "what is '%s' for?", argv[1]);
+        goto out;
+    }
     url = wn_cmd_database(o, "migrate");
     if (url == NULL) {
         rc = WN_EX_CONFIG;
-        goto out;
-    }
-    if (argc > 1) {
-        rc = wn_cmd_usage("migrate", "what is '%s' for?", argv[1]);
         goto out;
     }
     if (wn_migrate(url, print_step, NULL, &applied, &err) != WN_OK) {

@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/review_int.h"
 #include "cmd/tools.h"
+#include "core/suggest.h"
 #include "storage/review.h"
 
 static const char usage[] =
@@ -78,6 +79,17 @@ wn_review_action(const char *name, enum wn_action *ret)
     return false;
 }
 
+/* 0 and *ret; else printed, and the exit status. Called once the arguments are
+ * known to be right: whoever mistypes one hears of that first. */
+static int
+open_store(const struct wn_options *o, struct wn_store **ret)
+{
+    if (wn_cmd_database(o, "review") == NULL)
+        return WN_EX_CONFIG;
+    *ret = wn_cmd_store(o, "review");
+    return *ret == NULL ? 1 : 0;
+}
+
 /* --- list --- */
 
 static void
@@ -140,15 +152,15 @@ print_item_json(const struct wn_review_item *it)
 static int
 list(const struct wn_options *o, const char *state, size_t max, bool json)
 {
-    struct wn_store *st = wn_cmd_store(o, "review");
+    struct wn_store *st = NULL;
     struct wn_review_item *items = NULL;
     struct wn_arena arena;
     struct wn_err err = { "" };
     size_t n = 0;
-    int rc = 0;
+    int rc = open_store(o, &st);
 
-    if (st == NULL)
-        return 1;
+    if (rc != 0)
+        return rc;
     wn_arena_init(&arena, 1u << 16, ARENA_BYTES_MAX);
     if (wn_review_list(st, state, max, &arena, &items, &n, &err) != WN_OK)
         rc = wn_cmd_fail(1, "review", "%s", err.text);
@@ -226,13 +238,13 @@ parse_labels(const char *text, enum wn_label labels[WN_HEADS])
 static int
 decide(const struct wn_options *o, const struct wn_decision *d)
 {
-    struct wn_store *st = wn_cmd_store(o, "review");
+    struct wn_store *st = NULL;
     struct wn_err err = { "" };
     int64_t id = 0;
-    int rc = 0;
+    int rc = open_store(o, &st);
 
-    if (st == NULL)
-        return 1;
+    if (rc != 0)
+        return rc;
     if (wn_review_decide(st, d, &id, &err) != WN_OK)
         rc = wn_cmd_fail(
             1, "review", "item %lld: %s", (long long)d->item, err.text);
@@ -281,16 +293,16 @@ cmd_import(const struct wn_options *o, int argc, char **argv)
 {
     const char *staff = wn_cmd_take(&argc, argv, "--staff");
     struct wn_err err = { "" };
-    struct wn_store *st;
+    struct wn_store *st = NULL;
     int rc;
 
     if (argc != 2)
         return wn_cmd_usage("review", "import takes one file, or -");
     if (staff != NULL && wn_review_check(staff, "", &err) != WN_OK)
         return wn_cmd_usage("review", "--%s", err.text);
-    st = wn_cmd_store(o, "review");
-    if (st == NULL)
-        return 1;
+    rc = open_store(o, &st);
+    if (rc != 0)
+        return rc;
     rc = wn_review_import_file(st, argv[1], staff);
     wn_store_free(st);
     return rc;
@@ -298,24 +310,38 @@ cmd_import(const struct wn_options *o, int argc, char **argv)
 
 /* --- the subcommand --- */
 
+static const struct verb {
+    const char *name;
+    int (*run)(const struct wn_options *o, int argc, char **argv);
+} verbs[] = {
+    { "list", cmd_list },
+    { "decide", cmd_decide },
+    { "import", cmd_import },
+};
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const char *
+verb_at(const void *names, size_t i)
+{
+    return ((const struct verb *)names)[i].name;
+}
+
 static int
 dispatch(const struct wn_options *o, int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int (*run)(const struct wn_options *o, int argc, char **argv);
-    } verbs[] = {
-        { "list", cmd_list },
-        { "decide", cmd_decide },
-        { "import", cmd_import },
-    };
+    const char *near;
 
-    if (wn_cmd_database(o, "review") == NULL)
-        return WN_EX_CONFIG;
-    for (size_t i = 0; argc > 1 && i < 3; i++)
+    if (argc < 2)
+        return wn_cmd_usage("review", "say list, decide or import");
+    for (size_t i = 0; i < VERBS; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(o, argc - 1, argv + 1);
-    return wn_cmd_usage("review", "say list, decide or import");
+    near = wn_suggest(argv[1], strlen(argv[1]), verb_at, verbs, VERBS);
+    if (near == NULL)
+        return wn_cmd_usage("review",
+            "'%.40s' is unknown: say list, decide or import", argv[1]);
+    return wn_cmd_usage(
+        "review", "'%.40s' is unknown; did you mean '%s'?", argv[1], near);
 }
 
 int

@@ -3,7 +3,6 @@
  * directory. For people a table, for scripts --jsonl (score_jsonl.c).
  */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,9 @@ static const char usage[] =
     "Judges each TEXT, or all of standard input as one text, and prints the\n"
     "scores, what the policy makes of them, and why.\n"
     "\n"
-    "  --json   one JSON object a text, as --jsonl prints them\n"
+    "  --json   one JSON object a text, as --jsonl prints them, and\n"
+    "           \"skipped\": the rules that an unknown input kept from being "
+    "asked\n"
     "  --jsonl  reads {\"id\",\"text\"} or a native post a line, prints one\n"
     "           line for each, in order, blank and bad ones too:\n"
     "           {\"id\",\"scores\":{\"spam\",\"scam\",\"bait\",\"ai_text\"},"
@@ -118,8 +119,20 @@ wn_score_json_error(struct wn_buf *out, uint64_t line, const char *text)
     wn_buf_str(out, "}\n");
 }
 
+static void
+json_skipped(struct wn_buf *out, const struct wn_verdict *v)
+{
+    wn_buf_str(out, ",\"skipped\":[");
+    for (size_t i = 0; i < v->skipped_n; i++) {
+        wn_buf_str(out, i == 0 ? "" : ",");
+        wn_buf_json(out, v->skipped[i].p, v->skipped[i].len);
+    }
+    wn_buf_char(out, ']');
+}
+
 void
-wn_score_json(struct wn_buf *out, const struct wn_item *item, uint64_t line)
+wn_score_json(
+    struct wn_buf *out, const struct wn_item *item, uint64_t line, bool more)
 {
     bool first = true;
     int h;
@@ -143,6 +156,8 @@ wn_score_json(struct wn_buf *out, const struct wn_item *item, uint64_t line)
     json_reasons(out, &item->verdict);
     if (is_true(item, WN_SIG_TEXT_INSUFFICIENT))
         wn_buf_str(out, ",\"insufficient_text\":true");
+    if (more)
+        json_skipped(out, &item->verdict);
     wn_buf_str(out, "}\n");
 }
 
@@ -199,6 +214,22 @@ print_verdict(const struct wn_verdict *v)
     }
 }
 
+/* A rule that was not asked is no rule that did not match. */
+static void
+print_skipped(const struct wn_score *s, const struct wn_item *item)
+{
+    const struct wn_verdict *v = &item->verdict;
+    struct wn_buf why;
+
+    for (size_t i = 0; i < v->skipped_n; i++) {
+        wn_buf_init(&why, 1u << 16);
+        wn_policy_why_skipped(s->policy, &item->sig, v->skipped[i], &why);
+        printf("skipped  rule %.*s: %.*s\n", (int)v->skipped[i].len,
+            v->skipped[i].p, (int)why.len, why.len > 0 ? why.data : "");
+        wn_buf_release(&why);
+    }
+}
+
 static void
 print_table(const struct wn_score *s, const struct wn_item *item)
 {
@@ -226,6 +257,7 @@ print_table(const struct wn_score *s, const struct wn_item *item)
         printf("under %d words: too short to judge ai_text\n",
             WN_AI_TEXT_WORDS_MIN);
     print_verdict(&item->verdict);
+    print_skipped(s, item);
     print_signals(item);
 }
 
@@ -275,7 +307,7 @@ score_text(const struct wn_score *s, struct wn_scorer *scorer, size_t number,
         rc = wn_cmd_fail(1, "score", "%s", err.text);
     } else if (json) {
         wn_buf_init(&out, 1u << 20);
-        wn_score_json(&out, item, number);
+        wn_score_json(&out, item, number, true);
         if (out.failed)
             rc = wn_cmd_fail(1, "score", "the answer is over 1 MiB");
         else
@@ -339,7 +371,6 @@ score_texts(const struct wn_score *s, int argc, char **argv, bool json)
 static int
 load(struct wn_score *s, const struct wn_options *o)
 {
-    char path[PATH_MAX];
     struct wn_err err = { "" };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -349,8 +380,7 @@ load(struct wn_score *s, const struct wn_options *o)
     s->windows_max = (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS);
     s->batch_posts = (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH);
     s->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
-    if (wn_policy_open(&s->policy, wn_cmd_policy_path(o, path, sizeof(path)),
-            &err) != WN_OK ||
+    if (wn_cmd_policy_open(&s->policy, o, &err) != WN_OK ||
         wn_cmd_classifier(&s->classifier, NULL, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "score", "%s", err.text);
     return 0;

@@ -23,9 +23,10 @@ enum wn_status wn_score_items(const struct wn_score *s,
     struct wn_scorer *scorer, struct wn_item **items, size_t n,
     struct wn_err *err);
 
-/* The contract's line with its newline; `line` counts from 1. */
+/* The contract's line with its newline; `line` counts from 1. `more` adds
+ * what --json tells beside the contract: "skipped". */
 void wn_score_json(
-    struct wn_buf *out, const struct wn_item *item, uint64_t line);
+    struct wn_buf *out, const struct wn_item *item, uint64_t line, bool more);
 void wn_score_json_error(struct wn_buf *out, uint64_t line, const char *text);
 
 /* fd 0 to fd 1; returns the exit status. */

@@ -285,7 +285,7 @@ work(struct flow *f, struct wn_scorer *scorer, struct batch *b,
         if (b->items[i] == NULL)
             wn_score_json_error(&b->out, b->first_line + i, "a blank line");
         else
-            wn_score_json(&b->out, b->items[i], b->first_line + i);
+            wn_score_json(&b->out, b->items[i], b->first_line + i, false);
         wn_item_free(b->items[i]);
         b->items[i] = NULL;
     }

@@ -30,6 +30,7 @@ struct pair {
 };
 
 struct wn_options {
+    bool misused;
     struct value values[WN_OPT_COUNT];
     struct pair kafka[WN_OPTIONS_KAFKA_MAX];
     size_t kafka_n;
@@ -115,6 +116,19 @@ unit_space(const struct wn_option_info *info)
     return info->unit[0] == '\0' ? "" : " ";
 }
 
+/* The name behind the place, but where the place is a flag, which spells it. */
+static const char *
+named(const char *where, const char *name)
+{
+    return strncmp(where, "--", 2) == 0 ? "" : name;
+}
+
+static const char *
+colon(const char *where)
+{
+    return named(where, ": ");
+}
+
 static enum wn_status
 check_number(const struct wn_option_info *info, const char *text,
     const char *where, int64_t *ret, struct wn_err *err)
@@ -123,20 +137,22 @@ check_number(const struct wn_option_info *info, const char *text,
     int64_t v, limit;
 
     if (!parse_number(text, size, &v))
-        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is not a %s", where,
-            info->name, text,
+        return wn_fail(err, WN_REJECT, "%s%s%s: \"%.80s\" is not a %s", where,
+            colon(where), named(where, info->name), text,
             size ? "size (a whole number, with k, m or g for powers of 1024)"
                  : "whole number");
     if (parse_number(info->min, true, &limit) && v < limit)
         return wn_fail(err, WN_REJECT,
-            "%s: %s: %.80s is under the minimum, "
+            "%s%s%s: %.80s is under the minimum, "
             "%s%s%s",
-            where, info->name, text, info->min, unit_space(info), info->unit);
+            where, colon(where), named(where, info->name), text, info->min,
+            unit_space(info), info->unit);
     if (parse_number(info->max, true, &limit) && v > limit)
         return wn_fail(err, WN_REJECT,
-            "%s: %s: %.80s is over the maximum, "
+            "%s%s%s: %.80s is over the maximum, "
             "%s%s%s",
-            where, info->name, text, info->max, unit_space(info), info->unit);
+            where, colon(where), named(where, info->name), text, info->max,
+            unit_space(info), info->unit);
     *ret = v;
     return WN_OK;
 }
@@ -151,9 +167,9 @@ check_start(const char *text, const char *where, struct wn_err *err)
         wn_time_parse(text, strlen(text), &us))
         return WN_OK;
     return wn_fail(err, WN_REJECT,
-        "%s: ingest.start: \"%.80s\" is not beginning, end or an RFC 3339 "
+        "%s%s%s: \"%.80s\" is not beginning, end or an RFC 3339 "
         "time (2026-11-24T05:00:00Z)",
-        where, text);
+        where, colon(where), named(where, "ingest.start"), text);
 }
 
 /* Number of the value; texts have none. */
@@ -170,13 +186,13 @@ check_value(enum wn_option id, const char *text, const char *where,
     case WN_OPTION_BOOL:
         if (parse_bool(text, ret))
             return WN_OK;
-        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is not true or false",
-            where, info->name, text);
+        return wn_fail(err, WN_REJECT, "%s%s%s: \"%.80s\" is not true or false",
+            where, colon(where), named(where, info->name), text);
     case WN_OPTION_ENUM:
         if (parse_word(text, info->min, ret))
             return WN_OK;
-        return wn_fail(err, WN_REJECT, "%s: %s: \"%.80s\" is none of %s", where,
-            info->name, text, info->min);
+        return wn_fail(err, WN_REJECT, "%s%s%s: \"%.80s\" is none of %s", where,
+            colon(where), named(where, info->name), text, info->min);
     case WN_OPTION_STR:
         break;
     }
@@ -293,12 +309,13 @@ check_text(
     const char *name, const char *value, const char *where, struct wn_err *err)
 {
     if (strlen(value) > WN_OPTION_VALUE_MAX)
-        return wn_fail(err, WN_REJECT, "%s: %.80s: over %d bytes", where, name,
-            WN_OPTION_VALUE_MAX);
+        return wn_fail(err, WN_REJECT, "%s%s%.80s: over %d bytes", where,
+            colon(where), named(where, name), WN_OPTION_VALUE_MAX);
     for (const char *p = value; *p != '\0'; p++) {
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             return wn_fail(err, WN_REJECT,
-                "%s: %.80s: holds a control character", where, name);
+                "%s%s%.80s: holds a control character", where, colon(where),
+                named(where, name));
     }
     return WN_OK;
 }
@@ -343,6 +360,18 @@ wn_options_set(struct wn_options *o, const char *name, const char *value,
     if (id == WN_OPT_COUNT)
         return set_kafka(o, name + 6, value, where, err);
     return set_value(o, id, value, where, err);
+}
+
+void
+wn_options_set_misused(struct wn_options *o)
+{
+    o->misused = true;
+}
+
+bool
+wn_options_misused(const struct wn_options *o)
+{
+    return o->misused;
 }
 
 const char *

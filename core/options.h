@@ -97,6 +97,10 @@ enum wn_status wn_options_env(
 enum wn_status wn_options_load(struct wn_options *o, int *argc, char **argv,
     const char *const *own, char *const *env, struct wn_err *err);
 
+/* Whether the load was refused because the command line has a flag that is not
+ * known, or lacks a flag's value: bad usage, not a bad configuration. */
+bool wn_options_misused(const struct wn_options *o);
+
 /* The default file where it is there and this user may not read it, so that it
  * was passed over; else NULL. */
 const char *wn_options_default_hidden(void);

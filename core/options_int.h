@@ -32,6 +32,8 @@ enum wn_option wn_option_find(const char *name);
 bool wn_option_is_name(const char *s);
 /* The name that the unknown `name` was meant to be, or NULL. */
 const char *wn_option_suggest(const char *name);
+/* See wn_options_misused(). */
+void wn_options_set_misused(struct wn_options *o);
 /* An option, or a librdkafka setting with or without the prefix. */
 bool wn_option_is_secret(const char *name);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/options_int.h"
+#include "core/suggest.h"
 
 #define DEFAULT_FILE "/etc/winnow/winnow.conf"
 #define FILE_MAX ((size_t)1 << 20)
@@ -325,6 +326,79 @@ flag_name(const char *arg, char out[WN_OPTION_NAME_MAX + 1])
     }
 }
 
+/* --- flags that are wrong: bad usage --- */
+
+static enum wn_status
+lacks_value(struct wn_options *o, const char *where, const char *what,
+    struct wn_err *err)
+{
+    wn_options_set_misused(o);
+    return wn_fail(err, WN_REJECT, "%s: needs %s", where, what);
+}
+
+/* "--store.batch-rows" of store.batch_rows; kafka.* as it stands. */
+static const char *
+flag_of(const char *option, char out[WN_OPTION_NAME_MAX + 3])
+{
+    snprintf(out, WN_OPTION_NAME_MAX + 3, "--%s", option);
+    for (char *p = out; strncmp(option, "kafka.", 6) != 0 && *p != '\0'; p++)
+        if (*p == '_')
+            *p = '-';
+    return out;
+}
+
+/* The flag that this one was meant to be: one of the subcommand's own, or an
+ * option, whichever is nearer. NULL: none is near. */
+static const char *
+near_flag(
+    const struct flags *f, const char *name, char out[WN_OPTION_NAME_MAX + 3])
+{
+    const char *option = wn_option_suggest(name), *best = NULL;
+    size_t limit = strlen(name) / 4 + 2, len, d;
+
+    for (const char *const *own = f->own; own != NULL && *own != NULL; own++) {
+        len = strcspn(*own, "=");
+        if (len <= 3)
+            continue;
+        d = wn_edits(name, strlen(name), *own + 2, len - 2);
+        if (d < limit && d < len - 2) {
+            limit = d;
+            best = *own;
+        }
+    }
+    if (best == NULL)
+        return option == NULL ? NULL : flag_of(option, out);
+    if (option != NULL &&
+        wn_edits(name, strlen(name), option, strlen(option)) < limit)
+        return flag_of(option, out);
+    snprintf(
+        out, WN_OPTION_NAME_MAX + 3, "%.*s", (int)strcspn(best, "="), best);
+    return out;
+}
+
+static enum wn_status
+unknown_flag(struct wn_options *o, const struct flags *f, const char *where,
+    const char *name, struct wn_err *err)
+{
+    char flag[WN_OPTION_NAME_MAX + 3];
+    const char *near;
+
+    wn_options_set_misused(o);
+    for (const char *const *own = f->own; own != NULL && *own != NULL; own++)
+        if (strcmp(*own, where) == 0) /* with a value, or find_own() had it */
+            return wn_fail(err, WN_REJECT, "%s: takes no value", where);
+    if (where[1] != '-')
+        return wn_fail(err, WN_REJECT,
+            "%s: unknown flag; what begins with '-' and is no flag goes behind "
+            "--",
+            where);
+    near = near_flag(f, name, flag);
+    if (near == NULL)
+        return wn_fail(err, WN_REJECT, "%s: unknown flag", where);
+    return wn_fail(
+        err, WN_REJECT, "%s: unknown flag; did you mean %s?", where, near);
+}
+
 static enum wn_status
 set_flag(struct wn_options *o, struct flags *f, struct wn_err *err)
 {
@@ -333,25 +407,30 @@ set_flag(struct wn_options *o, struct flags *f, struct wn_err *err)
     enum wn_option id;
 
     flag_name(arg, name);
-    if (!wn_option_is_name(name)) /* it may be a secret at a wrong place */
-        return wn_fail(
-            err, WN_REJECT, "argument %d: no flag has such a name", f->i);
+    if (!wn_option_is_name(name)) { /* it may be a secret at a wrong place */
+        wn_options_set_misused(o);
+        return wn_fail(err, WN_REJECT,
+            "argument %d: no flag has such a name; what begins with '-' and is "
+            "no flag goes behind --",
+            f->i);
+    }
     snprintf(where, sizeof(where), "%.*s", (int)strcspn(arg, "="), arg);
     if (strcmp(name, "config") == 0 && arg[1] == '-') {
         if (flag_value(f) == NULL)
-            return wn_fail(err, WN_REJECT, "--config: needs a file");
+            return lacks_value(o, where, "a file", err);
         return WN_OK; /* read before the environment */
     }
     id = wn_option_find(name);
     if (arg[1] != '-' ||
-        (id == WN_OPT_COUNT && strncmp(name, "kafka.", 6) != 0))
-        return wn_options_set(o, arg[1] == '-' ? name : where, "", where, err);
+        (id == WN_OPT_COUNT &&
+            (strncmp(name, "kafka.", 6) != 0 || name[6] == '\0')))
+        return unknown_flag(o, f, where, name, err);
     if (id != WN_OPT_COUNT && wn_option_table[id].type == WN_OPTION_BOOL &&
         strchr(arg, '=') == NULL)
         return wn_options_set(o, name, "true", where, err);
     value = flag_value(f);
     if (value == NULL)
-        return wn_fail(err, WN_REJECT, "%s: needs a value", where);
+        return lacks_value(o, where, "a value", err);
     return wn_options_set(o, name, value, where, err);
 }
 
@@ -366,7 +445,7 @@ read_argument(struct wn_options *o, struct flags *f, struct wn_err *err)
     keep(f);
     if (own != NULL && strchr(own, '=') != NULL && strchr(arg, '=') == NULL) {
         if (f->i + 1 == f->n)
-            return wn_fail(err, WN_REJECT, "%s: needs a value", arg);
+            return lacks_value(o, arg, "a value", err);
         f->i++;
         keep(f);
     }
@@ -397,8 +476,13 @@ static enum wn_status
 load_file(struct wn_options *o, const char *path, char *const *env,
     struct wn_err *err)
 {
+    const char *where = path != NULL ? "--config" : PREFIX "CONFIG";
+
     if (path == NULL)
         path = env_value(env, PREFIX "CONFIG");
+    if (path != NULL && path[0] != '\0' && access(path, R_OK) != 0)
+        return wn_fail(
+            err, WN_REJECT, "%s: %s: %s", where, path, strerror(errno));
     if (path != NULL && path[0] != '\0')
         return wn_options_file(o, path, err);
     /* One that this user may not read (it may hold passwords) is the

@@ -8,6 +8,7 @@
  * one flat node, so they may be as long as the node bound allows.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "policies/cel_int.h"
 
@@ -32,6 +33,27 @@ at_op(const struct parser *ps, enum wn_cel_op op)
     return ps->t.kind == WN_TOK_OP && ps->t.op == op;
 }
 
+/* The operator that a word of other languages means, or NULL. */
+static const char *
+operator_of(struct wn_str word)
+{
+    static const char *const words[][2] = { { "and", "&&" }, { "or", "||" },
+        { "not", "!" }, { "is", "==" } };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (word.len == strlen(words[i][0]) &&
+            strncasecmp(word.p, words[i][0], word.len) == 0)
+            return words[i][1];
+    return NULL;
+}
+
+static enum wn_status
+fail_word(const struct parser *ps, const struct wn_cel_token *t)
+{
+    return wn_cel_fail(ps->lx, t->at, "'%.*s' is no operator: '%s'?",
+        (int)t->text.len, t->text.p, operator_of(t->text));
+}
+
 static enum wn_status
 fail_token(const struct parser *ps, const char *wanted)
 {
@@ -40,6 +62,8 @@ fail_token(const struct parser *ps, const char *wanted)
 
     if (t->kind == WN_TOK_END)
         return wn_cel_fail(ps->lx, t->at, "ends where %s is wanted", wanted);
+    if (t->kind == WN_TOK_NAME && operator_of(t->text) != NULL)
+        return fail_word(ps, t);
     if (t->text.len > 0)
         return wn_cel_fail(ps->lx, t->at, "'%.*s' stands where %s is wanted",
             len, t->text.p, wanted);
@@ -212,6 +236,10 @@ parse_name(struct parser *ps, struct wn_cel_node **ret)
     rc = advance(ps);
     if (rc != WN_OK)
         return rc;
+    /* `not x`, `not (x)`: no function has the name of such a word */
+    if (operator_of(t.text) != NULL &&
+        (ps->t.kind == WN_TOK_NAME || at_op(ps, WN_OP_OPEN)))
+        return fail_word(ps, &t);
     if (at_op(ps, WN_OP_OPEN))
         return parse_call(ps, t.text, t.at, NULL, ret);
     rc = new_node(ps, WN_OP_NAME, t.at, 0, ret);

@@ -115,6 +115,61 @@ wn_policy_rules(const struct wn_policy *p)
     return p->rules_n;
 }
 
+/* --- why a rule was skipped --- */
+
+/* Names each unknown signal under the node once; how many there were. */
+static size_t
+add_unknown(const struct wn_cel_node *node, const struct wn_signals *sig,
+    bool seen[WN_SIG_COUNT], size_t n, struct wn_buf *out)
+{
+    if (node->op == WN_OP_VAR && !seen[node->index] &&
+        sig->v[node->index].kind == WN_VALUE_UNKNOWN) {
+        seen[node->index] = true;
+        wn_buf_printf(
+            out, "%s%s", n == 0 ? "" : ", ", wn_signal_table[node->index].name);
+        n++;
+    }
+    for (size_t i = 0; i < node->kids_n; i++)
+        n = add_unknown(node->kids[i], sig, seen, n, out);
+    return n;
+}
+
+static void
+add_why(const struct wn_rule *rule, const struct wn_signals *sig,
+    struct wn_buf *out)
+{
+    bool seen[WN_SIG_COUNT] = { false };
+    struct wn_cel_run run;
+    struct wn_cel_value v;
+    size_t n;
+
+    wn_cel_run_init(&run, sig->v);
+    v = wn_cel_eval(rule->when, &run);
+    if (v.kind != WN_CEL_UNKNOWN) {
+        wn_buf_str(out, v.kind == WN_CEL_ERROR ? v.why : "it gave no bool");
+        return;
+    }
+    n = add_unknown(rule->when, sig, seen, 0, out);
+    wn_buf_str(out, n == 0   ? "an input is unknown"
+                    : n == 1 ? " is unknown"
+                             : " are unknown");
+}
+
+void
+wn_policy_why_skipped(const struct wn_policy *p, const struct wn_signals *sig,
+    struct wn_str rule, struct wn_buf *out)
+{
+    for (size_t i = 0; i < p->rules_n; i++) {
+        const struct wn_rule *have = &p->rules[i];
+
+        if (have->id.len == rule.len &&
+            memcmp(have->id.p, rule.p, rule.len) == 0) {
+            add_why(have, sig, out);
+            return;
+        }
+    }
+}
+
 /* --- describe --- */
 
 static void

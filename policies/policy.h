@@ -52,6 +52,13 @@ size_t wn_policy_rules(const struct wn_policy *p);
 void wn_policy_eval(const struct wn_policy *p, const struct wn_signals *sig,
     struct wn_arena *arena, struct wn_verdict *ret);
 
+/*
+ * Why a rule that the verdict names as skipped was not asked, for people:
+ * "author.age_days is unknown", or the error that it met. `out` gets it.
+ */
+void wn_policy_why_skipped(const struct wn_policy *p,
+    const struct wn_signals *sig, struct wn_str rule, struct wn_buf *out);
+
 /* A table of the rules (id, action, mode, category, when) for people. */
 void wn_policy_describe(const struct wn_policy *p, struct wn_buf *out);
 

@@ -48,20 +48,34 @@ word_at(const void *names, size_t i)
     return ((const char *const *)names)[i];
 }
 
+/* "a, b, c" */
+static const char *
+word_list(const char *const *words, size_t n, char *out, size_t out_bytes)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < n && len < out_bytes; i++)
+        len += (size_t)snprintf(
+            out + len, out_bytes - len, "%s%s", i == 0 ? "" : ", ", words[i]);
+    return out;
+}
+
 /* "x is not ...; did you mean y?" for a word of a fixed set. */
 static enum wn_status
 fail_word(struct loader *ld, const char *what, const char *word,
     const char *const *words, size_t n)
 {
     const char *near = wn_suggest(word, strlen(word), word_at, words, n);
-    char shown[41];
+    char shown[41], list[128];
     size_t i = 0;
 
     for (; i < sizeof(shown) - 1 && word[i] != '\0'; i++)
         shown[i] = (char)(word[i] < ' ' || word[i] == 0x7f ? '?' : word[i]);
     shown[i] = '\0'; /* plain ASCII: an error is one line */
     if (near == NULL)
-        return wn_fail(ld->err, WN_REJECT, "unknown %s '%s'", what, shown);
+        return wn_fail(ld->err, WN_REJECT, "unknown %s '%s': one of %s", what,
+            shown, word_list(words, n, list, sizeof(list)));
     return wn_fail(ld->err, WN_REJECT, "unknown %s '%s'; did you mean '%s'?",
         what, shown, near);
 }
@@ -399,16 +413,34 @@ fill_env(struct loader *ld)
     ld->env = (struct wn_cel_env){ ld->vars, WN_SIG_COUNT };
 }
 
+/* Whether the parser stopped behind a closing bracket that a comma precedes. */
+static bool
+is_trailing_comma(const char *json, size_t len, int position)
+{
+    size_t at = position > 0 ? (size_t)position : 0;
+
+    if (at == 0 || at > len || memchr("]}", json[at - 1], 2) == NULL)
+        return false;
+    for (at--; at > 0 && memchr(" \t\r\n", json[at - 1], 4) != NULL; at--)
+        ;
+    return at > 0 && json[at - 1] == ',';
+}
+
 static enum wn_status
 load_root(struct loader *ld, const char *json, size_t len)
 {
-    json_error_t why;
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
+    size_t mark = len >= 3 && memcmp(json, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    json_error_t why; /* the mark: some editors put it first */
+    json_t *root =
+        json_loadb(json + mark, len - mark, JSON_REJECT_DUPLICATES, &why);
     enum wn_status rc;
 
     if (root == NULL)
-        return wn_fail(ld->err, WN_REJECT, "%s: line %d column %d: %.160s",
-            ld->name, why.line, why.column, why.text);
+        return wn_fail(ld->err, WN_REJECT, "%s: line %d column %d: %.160s%s",
+            ld->name, why.line, why.column, why.text,
+            is_trailing_comma(json + mark, len - mark, why.position)
+                ? " (the comma before it has nothing behind it: take it out)"
+                : "");
     rc = get_header(ld, root, json, len);
     if (rc != WN_OK)
         wn_fail_in(ld->err, rc, "%s", ld->name);

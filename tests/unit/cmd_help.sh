@@ -36,8 +36,20 @@ status 2; says 'Usage: winnow SUBCOMMAND'
 status 2 stats; says "did you mean 'status'?"
 status 2 xyzzyxyzzy; says 'Try'
 status 2 policy
+status 2 review; says 'say list, decide or import'
+status 2 review lst; says "did you mean 'list'?"
+status 2 review list --state=opne; says '--state is open, decided or closed'
+status 2 review decide x; says 'the number of one item'
+status 2 migrate foo; says "what is 'foo' for?"
+for sub in migrate 'review list' 'review import x'; do
+    status 78 $sub; says 'database.url is not set'
+done
 status 78 status; says 'database.url is not set'
-status 78 run --no.such.option=1; says 'no.such.option'
+status 2 run --no.such.option=1; says 'no.such.option'; says "Try 'winnow run --help'"
+status 2 score --jsnl; says 'winnow score: --jsnl: unknown flag; did you mean --jsonl?'; says "Try 'winnow score --help'"
+status 2 review list --sate=open; says 'did you mean --state?'
+status 2 score -x; says 'goes behind --'
+status 78 score --score.threads=abc x; says 'winnow score: --score.threads: "abc" is not a whole number'
 status 78 run --http.listen=nowhere --database.url=host=/nonexistent; says 'http.listen'
 
 printf '# comment\nlog.level = info\ningest.topik = posts\n' >"$dir/a.conf"
@@ -94,4 +106,20 @@ wait $pid || wrong "run ended with $? after SIGTERM"
 printf '{"policy":"x","version":"1","rules":[{"id":"r","when":"flag.nonsense","action":"remove"}]}' >"$dir/p.json"
 status 78 policy check "$dir/p.json"; says 'p.json'
 status 0 policy show; says 'rules'
+try() { printf "$1" >"$dir/p.json"; }
+rule='"category":"c","reason":"r","when":"true"'
+try '\357\273\277{"policy":"x","version":"1","rules":[{"id":"r","action":"limit",'"$rule"'}]}'
+status 0 policy check "$dir/p.json"; says ', 1 rule'; grep -q '1 rules' "$dir/out" && wrong '1 rules'
+status 0 policy show "$dir/p.json"; says 'x/1@'; grep -q warning "$dir/out" && wrong 'a warning without cause'
+try '{"policy":"x","version":"1","rules":[]}'
+status 0 policy check "$dir/p.json"; says 'warning: no rules: every post is allowed'
+try '{"policy":"x","version":"1","rules":[{"id":"r","action":"delete",'"$rule"'}]}'
+status 78 policy check "$dir/p.json"; says "unknown action 'delete': one of allow, label, limit, review, remove"
+try '{"policy":"x","version":"1","rules":[{"id":"r","action":"limit",'"$rule"'},\n]}'
+status 78 policy check "$dir/p.json"; says 'line 2'; says 'the comma before it has nothing behind it'
+try '{"policy":"x","version":"1","rules":[],}'
+status 78 policy check "$dir/p.json"; says 'the comma before it'
+try '{"policy":"x","version":"1","rules":[ }'
+status 78 policy check "$dir/p.json"; grep -q comma "$dir/out" && wrong 'a comma that is not there'
+status 2 policy show a b; says 'show [FILE]'
 exit $bad

@@ -79,9 +79,35 @@ for word in spam scam bait ai_text action threshold; do
 done
 printf 'from standard input' | "$w" score - | grep -q 'from standard input' || wrong 'standard input as a text'
 "$w" score --json 'one text' 'two texts' | grep -c '^{"id":"[12]","scores":{' | grep -qx 2 || wrong '--json of two texts'
+
+# a rule that could not be asked is named with what it lacked; the line of --jsonl has the contract's members alone
+printf '%s' '{"policy":"t","version":"1","rules":[
+ {"id":"new","action":"remove","category":"c","reason":"r","when":"size(post.text) > 3 && author.age_days < 3"},
+ {"id":"zero","action":"remove","category":"c","reason":"r","when":"text.words / (text.words - text.words) == 1"}]}' >"$dir/p.json"
+"$w" score --policy.file="$dir/p.json" 'FREE CRYPTO t.me/x buy now' >"$dir/out"
+grep -qx 'skipped  rule new: author.age_days is unknown' "$dir/out" || wrong "skipped: $(grep skipped "$dir/out")"
+grep -q '^skipped  rule zero: .*zero' "$dir/out" || wrong "error of a rule: $(grep skipped "$dir/out")"
+"$w" score --json --policy.file="$dir/p.json" 'FREE CRYPTO' | grep -qF ',"skipped":["new","zero"]}' || wrong '--json: skipped'
+"$w" score --json 'FREE CRYPTO' | grep -qF '"skipped":[' || wrong '--json: no skipped'
+"$w" score --jsonl --policy.file="$dir/p.json" <"$dir/in" | grep -q '"skipped"' && wrong '--jsonl has skipped'
 "$w" score --jsonl text </dev/null >/dev/null 2>&1
 same $? 2 'exit status of --jsonl with a text'
 "$w" score --model.dir=/nonexistent x >/dev/null 2>"$dir/err"
 same $? 78 'exit status without weights'
 grep -q /nonexistent "$dir/err" || wrong "weights: $(cat "$dir/err")"
+
+# a file that is not there: which option named it, and where; a binary alone says what it lacks
+why() { "$w" score "$@" x >/dev/null 2>"$dir/err"; same $? 78 "exit status of $*"; }
+told() { grep -qF -- "$1" "$dir/err" || wrong "no '$1': $(cat "$dir/err")"; }
+why --policy.file=/nope; told '--policy.file: /nope: No such file'
+why --model.dir=/nope; told '--model.dir: /nope'
+why --config /nope; told '--config: /nope: No such file'
+printf '\npolicy.file = /nope\n' >"$dir/a.conf"
+why --config "$dir/a.conf"; told "policy.file ($dir/a.conf:2): /nope: No such file"
+WINNOW_POLICY_FILE=/nope "$w" score x 2>"$dir/err"; told 'policy.file (WINNOW_POLICY_FILE): /nope'
+mkdir -p "$dir/alone/bin"
+cp "$w" "$dir/alone/bin/winnow"
+"$dir/alone/bin/winnow" score x >/dev/null 2>"$dir/err"
+same $? 78 'exit status of a binary alone'
+told 'set policy.file and model.dir, or make install'
 exit $bad

@@ -267,21 +267,55 @@ static void
 options_flag_errors_name_the_flag(void **state)
 {
     refuse_flags("run --store.batch-row=5",
-        "--store.batch-row: unknown option \"store.batch_row\"; did you mean "
-        "store.batch_rows?");
+        "--store.batch-row: unknown flag; did you mean --store.batch-rows?");
     refuse_flags("run --store.batch-rows", "--store.batch-rows: needs a value");
     refuse_flags("run --store.batch-rows=x",
-        "--store.batch-rows: store.batch_rows: \"x\" is not a whole number");
-    refuse_flags("run --jsonl=5", "--jsonl: unknown option \"jsonl\"");
-    refuse_flags("run -x", "-x: unknown option \"-x\"");
+        "--store.batch-rows: \"x\" is not a whole number");
+    refuse_flags("run --jsonl=5", "--jsonl: takes no value");
+    refuse_flags("run --jsnl", "--jsnl: unknown flag; did you mean --jsonl?");
+    refuse_flags("run --topp=3", "--topp: unknown flag; did you mean --top?");
+    refuse_flags("run --bootstrap.servers=x",
+        "--bootstrap.servers: unknown flag; did you mean "
+        "--kafka.bootstrap.servers?");
+    refuse_flags("run --kafka.", "--kafka.: unknown flag");
+    refuse_flags("run --colour=x", "--colour: unknown flag");
+    refuse_flags("run -x",
+        "-x: unknown flag; what begins with '-' and is no flag goes behind "
+        "--");
     refuse_flags("run --top", "--top: needs a value");
     refuse_flags("run --config", "--config: needs a file");
-    refuse_flags(
-        "run a --u:hunter2@h=b", "argument 2: no flag has such a name");
+    refuse_flags("run a --u:hunter2@h=b",
+        "argument 2: no flag has such a name; "
+        "what begins with '-' and is no flag goes behind --");
     refuse_flags("run --kafka.enable.auto.commit=true",
         "--kafka.enable.auto.commit: kafka.enable.auto.commit is not yours to "
         "set: the database cursor says what is done; Kafka's offset is only "
         "its mirror");
+}
+
+/* Bad usage is told from a bad configuration: the exit status differs. */
+static void
+options_know_bad_usage_from_a_bad_value(void **state)
+{
+    static const struct {
+        const char *line;
+        bool misused;
+    } cases[] = {
+        { "run --nonsense=1", true },
+        { "run -x", true },
+        { "run --top", true },
+        { "run --store.batch-rows", true },
+        { "run --store.batch-rows=many", false },
+        { "run --config /nowhere", false },
+        { "run --kafka.acks=1", false },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        wn_options_free(o);
+        o = wn_options_new();
+        assert_int_equal(load(cases[i].line, no_env), WN_REJECT);
+        assert_int_equal(wn_options_misused(o), cases[i].misused);
+    }
 }
 
 static void
@@ -309,7 +343,9 @@ options_later_sources_win(void **state)
     assert_string_equal(left, "--top --config a b");
     assert_int_equal(wn_opt_int(o, WN_OPT_SCORE_WINDOWS), 5);
     assert_int_equal(load("run", env), WN_REJECT);
-    assert_memory_equal(err.text, "/nowhere: No such file", 22);
+    assert_memory_equal(err.text, "WINNOW_CONFIG: /nowhere: No such file", 37);
+    assert_int_equal(load("run --config=/not/there", env), WN_REJECT);
+    assert_memory_equal(err.text, "--config: /not/there: No such file", 34);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -325,6 +361,7 @@ static const struct CMUnitTest tests[] = {
     T(options_flags_take_both_spellings_and_leave_the_rest),
     T(options_two_dashes_end_the_flags),
     T(options_flag_errors_name_the_flag),
+    T(options_know_bad_usage_from_a_bad_value),
     T(options_later_sources_win),
 };
 WN_TEST_MAIN("core_options_load", tests)
