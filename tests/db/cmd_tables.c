@@ -336,6 +336,45 @@ who_may_not_is_told_which_role_may(void **state)
     assert_null(strstr(output, "again"));
 }
 
+/* A stream of them is a line a minute in the log, and one at the end. */
+static void
+dead_letters_are_told_but_not_one_by_one(void **state)
+{
+    char args[1024];
+    const char *at;
+    int lines = 0;
+
+    snprintf(args, sizeof(args),
+        "run --no-progress --http.listen=off --ingest.source=jsonl "
+        "--ingest.path=%s --ingest.from-start=true --store.batch-rows=1",
+        write_log("{\"id\":\"a\"}\n{\"post\":{\"id\":3}}\nno\n"));
+    expect_as("t_worker", "roles", args, 0,
+        "\n3 of 3 records became dead letters; the first: the line at byte 0: "
+        "id: no \"post\" member: {");
+    for (at = output; (at = strstr(at, "ingest.dead_letters ")) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 1);
+    expect_as("t_console", "roles", "status", 0, "write it as a string, \"3\"");
+    expect_as("t_console", "roles", "status --json", 0,
+        "\"dead\":[{\"class\":\"id\",\"count\":2,\"newest\":{\"cause\":\"id: ");
+}
+
+static void
+status_passes_over_empty_runs_over_standard_input(void **state)
+{
+    expect_as("t_worker", "roles",
+        "run --no-progress --http.listen=off --ingest.source=jsonl "
+        "--ingest.path=-",
+        0, "");
+    assert_null(strstr(output, "dead letters"));
+    assert_int_equal(wn_pg_number(pg, "roles",
+                         "SELECT count(*) FROM winnow.source_cursor WHERE "
+                         "topic = '-' AND chain_seq = 0"),
+        1);
+    expect_as("t_console", "roles", "status", 0, "Sources");
+    assert_null(strstr(output, " -/0"));
+}
+
 /* Names of the view are those of the code. */
 static void
 a_view_names_what_the_code_names(void **state)
@@ -403,6 +442,8 @@ main(void)
         cmocka_unit_test(status_counts_what_is_there),
         cmocka_unit_test(every_row_of_the_page_of_roles_holds),
         cmocka_unit_test(who_may_not_is_told_which_role_may),
+        cmocka_unit_test(dead_letters_are_told_but_not_one_by_one),
+        cmocka_unit_test(status_passes_over_empty_runs_over_standard_input),
         cmocka_unit_test(a_view_names_what_the_code_names),
         cmocka_unit_test(a_password_in_a_flag_leaves_the_process_list),
     };
