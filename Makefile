@@ -16,6 +16,8 @@
 #   make weights    trains model/weights/winnow again from $(DATA)
 #   make install    PREFIX=/usr/local
 #   make deps       installs packages: deploy/packages/{run,build,test,bench}.txt
+#   make clean      removes build/
+#   make help       prints this list
 #
 # DATA is the only place that names the training data; what needs it says so and skips without it.
 DATA ?= ../shared
@@ -105,7 +107,8 @@ deps-build:
 deps:
 	@deploy/install-packages.sh run build test
 run: deps-build
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) -q --no-print-directory all >/dev/null 2>&1 || echo "building winnow (about half a minute)"
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@deploy/embedded.sh
 
 # Everything but fuzz in one run of tests/run.sh, so that the last line is the one total.
@@ -161,6 +164,12 @@ fuzz:
 	clang $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $$(pkg-config --cflags $(PKGS)) -pthread -o build/fuzz/$(F) \
 	    tests/fuzz/$(F).c $(FUZZ_LIBS) $(LDLIBS_ALL)
 	build/fuzz/$(F) -max_total_time=$(FUZZ_SECONDS) build/fuzz/$(F).corpus $(wildcard tests/fuzz/$(F).seeds)
+
+.PHONY: clean help
+clean:
+	rm -rf build
+help:
+	@sed -n 's/^#   \(make\( .*\)\{0,1\}\)$$/\1/p' Makefile
 
 .PHONY: install
 install: $(BUILD)/winnow

@@ -209,10 +209,23 @@ open_doors(struct worker *w)
     return 0;
 }
 
+/* Also without --progress: who feeds us another format has to hear of it. */
+static void
+tell_dead(const struct wn_service_end *e)
+{
+    if (e->dead > 0)
+        fprintf(stderr,
+            "%llu of %llu records became dead letters; the first: %s "
+            "(winnow status counts them by cause)\n",
+            (unsigned long long)e->dead, (unsigned long long)e->records,
+            e->first_dead);
+}
+
 static int
 serve(struct worker *w, struct progress *p)
 {
     struct wn_service_conf conf = { 0 };
+    struct wn_service_end ended = { 0 };
     struct wn_err err = { "" };
     enum wn_status rc;
 
@@ -223,8 +236,10 @@ serve(struct worker *w, struct progress *p)
     conf.stop = &stop;
     conf.progress = on_progress;
     conf.progress_arg = p;
+    conf.ret_end = &ended;
     rc = wn_service_run(&conf, &err);
     end_progress(p);
+    tell_dead(&ended);
     if (rc != WN_OK)
         return wn_cmd_fail(1, "run", "%s", err.text);
     return 0;

@@ -15,9 +15,11 @@
 static const char usage[] =
     "Usage: winnow status [--json] [--top=N] [--database.url=URL]\n"
     "\n"
-    "What the database holds: outcomes of records, actions by flag, the most\n"
-    "severe verdicts with their reasons, the cursor and the audit chain of\n"
-    "every source. How far a source is ahead of its cursor is known to the\n"
+    "What the database holds: outcomes of records, dead letters by class with\n"
+    "the newest cause, actions by flag, the most severe verdicts with their\n"
+    "reasons, the cursor and the audit chain of every source. A member of\n"
+    "winnow_auditor sees all of it but the texts of posts. How far a source is "
+    "ahead of its cursor is known to the\n"
     "running worker only: winnow_lag on its /metrics.\n"
     "\n"
     "  --json   one JSON object instead of tables\n"
@@ -30,6 +32,9 @@ struct facts {
     struct wn_report r;
     struct wn_severe *severe;
     size_t severe_n;
+    bool may_read; /* what posts say */
+    struct wn_report_dead *dead;
+    size_t dead_n;
     struct wn_report_cursor *cursors;
     size_t cursors_n;
 };
@@ -44,11 +49,25 @@ read_facts(struct wn_store *st, size_t top, struct wn_arena *arena,
         rc =
             wn_report_severe(st, top, arena, &ret->severe, &ret->severe_n, err);
     if (rc == WN_OK)
+        rc = wn_report_may_read(st, &ret->may_read, err);
+    if (rc == WN_OK && ret->r.dead_letters > 0)
+        rc = wn_report_dead(st, arena, &ret->dead, &ret->dead_n, err);
+    if (rc == WN_OK)
         rc = wn_report_cursors(st, arena, &ret->cursors, &ret->cursors_n, err);
     return rc;
 }
 
 /* --- for people --- */
+
+/* What an outcome means, for who sees its name for the first time. */
+static const char *const meanings[WN_OUTCOMES] = {
+    [WN_DEGRADED] = "judged without its text or its image",
+    [WN_DEFERRED] = "to be judged later",
+    [WN_DEAD] = "dead letters: nobody can read them, see below",
+    [WN_REPEAT] = "judged before: same id and revision, or same content",
+    [WN_STALE] = "older than what was judged of the same post",
+    [WN_ERASED] = "the post was deleted, and its content with it",
+};
 
 static void
 print_counts(const struct wn_report *r)
@@ -67,8 +86,37 @@ print_counts(const struct wn_report *r)
         printf(", from %.19sZ to %.19sZ", first, last);
     putchar('\n');
     for (int i = 1; i < WN_OUTCOMES; i++)
-        printf(
-            "  %-9s %9lld\n", wn_outcome_names[i], (long long)r->outcomes[i]);
+        printf("  %-9s %9lld%s%s\n", wn_outcome_names[i],
+            (long long)r->outcomes[i],
+            r->outcomes[i] > 0 && meanings[i] != NULL ? "   " : "",
+            r->outcomes[i] > 0 && meanings[i] != NULL ? meanings[i] : "");
+}
+
+static void
+print_dead(const struct facts *f)
+{
+    struct wn_buf line;
+
+    if (f->dead_n == 0)
+        return;
+    printf("\nDead letters (what a record should be: deploy/FORMATS.md)\n");
+    for (size_t i = 0; i < f->dead_n; i++) {
+        const struct wn_report_dead *d = &f->dead[i];
+
+        wn_buf_init(&line, 1u << 16);
+        wn_buf_str(&line, "  ");
+        wn_cmd_plain(&line, d->cls, 10);
+        while (line.len < 12)
+            wn_buf_char(&line, ' ');
+        wn_buf_printf(&line, "%9lld   newest: ", (long long)d->n);
+        wn_cmd_plain(&line, d->topic, 200);
+        wn_buf_printf(
+            &line, "/%d offset %lld: ", (int)d->part, (long long)d->off);
+        wn_cmd_plain(&line, d->cause, 300);
+        wn_buf_char(&line, '\n');
+        fwrite(line.data, 1, line.len, stdout);
+        wn_buf_release(&line);
+    }
 }
 
 static void
@@ -101,9 +149,12 @@ print_one_severe(size_t rank, const struct wn_severe *s)
     for (int h = 0; h < WN_HEADS; h++)
         if (!isnan(s->scores[h]))
             wn_buf_printf(&line, "  %s %.2f", wn_head_names[h], s->scores[h]);
-    wn_buf_str(&line, "\n     \"");
-    wn_cmd_plain(&line, s->text, 90);
-    wn_buf_str(&line, "\"\n");
+    if (s->text.p != NULL) {
+        wn_buf_str(&line, "\n     \"");
+        wn_cmd_plain(&line, s->text, 90);
+        wn_buf_char(&line, '"');
+    }
+    wn_buf_char(&line, '\n');
     for (size_t i = 0; i < s->reasons_n; i++) {
         wn_buf_str(&line, "     because ");
         wn_cmd_plain(&line, s->reasons[i].text, 160);
@@ -138,20 +189,32 @@ print_cursor(const struct wn_report_cursor *c)
     wn_buf_release(&line);
 }
 
+/* Every run over standard input has a cursor; of those without a record there
+ * is nothing to tell. */
+static bool
+is_empty_stdin(const struct wn_report_cursor *c)
+{
+    return c->chain_seq == 0 && c->owner.len == 0 && c->topic.len == 1 &&
+           c->topic.p[0] == '-';
+}
+
 static void
 print_facts(const struct facts *f)
 {
     const struct wn_report *r = &f->r;
 
     print_counts(r);
+    print_dead(f);
     print_actions(r);
     if (f->severe_n > 0)
-        printf("\nMost severe:\n");
+        printf("\nMost severe%s:\n",
+            f->may_read ? "" : " (this role may not read what posts say)");
     for (size_t i = 0; i < f->severe_n; i++)
         print_one_severe(i + 1, &f->severe[i]);
     printf("\nSources (lag: see winnow_lag of the worker):\n");
     for (size_t i = 0; i < f->cursors_n; i++)
-        print_cursor(&f->cursors[i]);
+        if (!is_empty_stdin(&f->cursors[i]))
+            print_cursor(&f->cursors[i]);
     printf("\nReview: %lld open, %lld decided (winnow review list). Dead "
            "letters: %lld. Outbox waiting: %lld.\n",
         (long long)r->review_open, (long long)r->decisions,
@@ -200,7 +263,10 @@ json_severe(struct wn_buf *out, const struct wn_severe *s)
     wn_buf_char(out, '{');
     json_str(out, "post_id", s->post_id);
     wn_buf_printf(out, ",\"action\":\"%s\",", wn_action_names[s->action]);
-    json_str(out, "text", s->text);
+    if (s->text.p != NULL)
+        json_str(out, "text", s->text);
+    else
+        wn_buf_str(out, "\"text\":null");
     wn_buf_str(out, ",\"scores\":{");
     for (int h = 0; h < WN_HEADS; h++) {
         wn_buf_printf(out, "%s\"%s\":", h > 0 ? "," : "", wn_head_names[h]);
@@ -238,6 +304,21 @@ json_cursor(struct wn_buf *out, const struct wn_report_cursor *c)
 }
 
 static void
+json_dead(struct wn_buf *out, const struct wn_report_dead *d)
+{
+    wn_buf_char(out, '{');
+    json_str(out, "class", d->cls);
+    wn_buf_printf(out, ",\"count\":%lld,\"newest\":{", (long long)d->n);
+    json_str(out, "cause", d->cause);
+    wn_buf_char(out, ',');
+    json_str(out, "topic", d->topic);
+    wn_buf_printf(
+        out, ",\"part\":%d,\"offset\":%lld,", (int)d->part, (long long)d->off);
+    json_time(out, "at", d->at_us);
+    wn_buf_str(out, "}}");
+}
+
+static void
 json_facts(struct wn_buf *out, const struct facts *f)
 {
     const struct wn_report *r = &f->r;
@@ -269,6 +350,12 @@ json_facts(struct wn_buf *out, const struct facts *f)
         if (i > 0)
             wn_buf_char(out, ',');
         json_severe(out, &f->severe[i]);
+    }
+    wn_buf_str(out, "],\"dead\":[");
+    for (size_t i = 0; i < f->dead_n; i++) {
+        if (i > 0)
+            wn_buf_char(out, ',');
+        json_dead(out, &f->dead[i]);
     }
     wn_buf_str(out, "],\"sources\":[");
     for (size_t i = 0; i < f->cursors_n; i++) {

@@ -17,11 +17,15 @@
 
 #define TEXT_MAX 256 /* of a cause or a value, with its NUL */
 #define ALIVE_US INT64_C(5000000)
+/* A start waits for others: what is not ok at first is no alarm before that. */
+#define PATIENCE_US INT64_C(2000000)
 
 struct condition {
     const char *name;
     bool ok;
     int64_t since_us;
+    int64_t warn_us; /* monotonic: its first state, not ok, becomes a warning
+                        then; 0: not one of these, or said */
     char cause[TEXT_MAX];
 };
 
@@ -99,15 +103,30 @@ find_condition(struct wn_health *h, const char *name, bool *ret_new)
 }
 
 static void
-log_change(const char *name, bool ok, const char *cause)
+log_change(
+    const char *name, bool ok, const char *cause, enum wn_log_level level)
 {
     char quoted[TEXT_MAX * 2];
 
     if (ok)
         wn_log(WN_LOG_INFO, "health.change", "condition=%s ok=true", name);
     else
-        wn_log(WN_LOG_WARN, "health.change", "condition=%s ok=false cause=%s",
-            name, wn_log_quote(cause, quoted, sizeof(quoted)));
+        wn_log(level, "health.change", "condition=%s ok=false cause=%s", name,
+            wn_log_quote(cause, quoted, sizeof(quoted)));
+}
+
+/* Of a change to not ok; the caller holds the lock. */
+static enum wn_log_level
+level_of(struct condition *c, bool is_new)
+{
+    const int64_t now = wn_clock_mono_us();
+
+    if (is_new)
+        c->warn_us = now + PATIENCE_US;
+    if (c->warn_us > now)
+        return WN_LOG_INFO;
+    c->warn_us = 0;
+    return WN_LOG_WARN;
 }
 
 void
@@ -115,6 +134,7 @@ wn_health_set(struct wn_health *h, const char *name, bool ok, const char *cause)
 {
     struct condition *c;
     char text[TEXT_MAX];
+    enum wn_log_level level = WN_LOG_INFO;
     bool is_new, flipped, changed;
 
     copy_text(text, ok ? NULL : cause);
@@ -126,9 +146,13 @@ wn_health_set(struct wn_health *h, const char *name, bool ok, const char *cause)
     memcpy(c->cause, text, sizeof(text));
     if (flipped)
         c->since_us = wn_clock_now_us();
+    if (ok)
+        c->warn_us = 0;
+    else if (changed)
+        level = level_of(c, is_new);
     pthread_mutex_unlock(&h->lock);
     if (changed)
-        log_change(name, ok, text);
+        log_change(name, ok, text, level);
 }
 
 void
@@ -172,11 +196,38 @@ wn_health_ready(struct wn_health *h)
     return ready;
 }
 
+/* A first state that holds, once; false: none is due. */
+static bool
+take_overdue(struct wn_health *h, int64_t now, const char **ret_name,
+    char ret_cause[TEXT_MAX])
+{
+    struct condition *c, *end;
+    bool found = false;
+
+    pthread_mutex_lock(&h->lock);
+    end = h->conditions + h->conditions_n;
+    for (c = h->conditions; c < end && !found; c++) {
+        if (c->warn_us == 0 || c->warn_us > now)
+            continue;
+        c->warn_us = 0;
+        *ret_name = c->name;
+        memcpy(ret_cause, c->cause, TEXT_MAX);
+        found = true;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return found;
+}
+
 void
 wn_health_tick(struct wn_health *h)
 {
-    atomic_store_explicit(
-        &h->tick_us, wn_clock_mono_us(), memory_order_relaxed);
+    const int64_t now = wn_clock_mono_us();
+    const char *name;
+    char cause[TEXT_MAX];
+
+    atomic_store_explicit(&h->tick_us, now, memory_order_relaxed);
+    while (take_overdue(h, now, &name, cause))
+        log_change(name, false, cause, WN_LOG_WARN);
 }
 
 bool

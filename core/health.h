@@ -22,7 +22,9 @@ void wn_health_free(struct wn_health *h);
 /*
  * Sets condition `name` ("kafka", "database", "partitions", ...). Not ok makes
  * /readyz answer 503 with the cause. Logs `health.change` when ok flips or the
- * cause changes. cause may be NULL when ok.
+ * cause changes. A condition that is not ok from its first word on is logged
+ * as info for 2 s, and as a warning when it holds longer: a start that waits
+ * a moment is no alarm. cause may be NULL when ok.
  */
 void wn_health_set(
     struct wn_health *h, const char *name, bool ok, const char *cause);
@@ -37,7 +39,8 @@ void wn_health_info_text(struct wn_health *h, struct wn_buf *out);
 /* true when every condition set so far is ok and at least one was set. */
 bool wn_health_ready(struct wn_health *h);
 
-/* The event loop lives: call it at least every second. */
+/* The event loop lives: call it at least every second. Logs what wn_health_set
+ * held back. */
 void wn_health_tick(struct wn_health *h);
 /* A tick in the last 5 s. */
 bool wn_health_alive(struct wn_health *h);

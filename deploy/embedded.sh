@@ -130,6 +130,7 @@ start_database() {
 }
 
 stop_database() {
+    trap '' PIPE # nobody may be there to read any more
     [ -s "$place/data/postmaster.pid" ] || return 0
     (cd / && as_db "$pg_bin/pg_ctl" -s -w -t 60 -D "$place/data" -m fast stop) >/dev/null 2>&1 || true
 }
@@ -166,6 +167,7 @@ trap 'stop_database' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
+trap 'exit 141' PIPE # of ours: `make run | head -2`; without it the shell dies and EXIT is not run
 # a daemon that inherits the lock would keep it: 9>&-
 start_database 9>&-
 "$winnow" migrate 9>&-
@@ -178,5 +180,9 @@ say
 "$winnow" status --top=10 9>&-
 say
 say "The audit trail and all else is in the private PostgreSQL of $place, which is stopped now. To look at it:"
-say "  deploy/embedded.sh start; $pg_bin/psql -h $place/socket -U winnow winnow   (table winnow.audit); deploy/embedded.sh stop"
+say "  deploy/embedded.sh start"
+say "  build/winnow review list --database.url=\"$WINNOW_DATABASE_URL\"   (status: the same)"
+say "  $pg_bin/psql -h $place/socket -U winnow winnow   (winnow.verdict_readable, winnow.audit)"
+say "  deploy/embedded.sh stop; deploy/embedded.sh remove deletes it with all that is in it"
 say "Score a text of your own:  build/winnow score \"You won! Claim your prize at http://prize.example\""
+say "Posts of your own: deploy/FORMATS.md"

@@ -117,7 +117,7 @@ read_event(struct wn_parser *ps, const json_t *data, const json_t *root)
     else if (json_is_object(wn_member(data, "post")))
         read_post(ps, wn_member(data, "post"), root);
     else
-        wn_parser_dead(ps, "type: post is not an object");
+        wn_parser_dead(ps, "type: \"post\" is not an object");
 }
 
 void

@@ -54,7 +54,7 @@ read_author_id(struct wn_parser *ps, const json_t *author)
             wn_member_str(ps, author, "id", "author.id", WN_ID_MAX);
     else
         post->author_id =
-            wn_parser_id(ps, json_object_get(author, "id"), "author.id");
+            wn_parser_id(ps, json_object_get(author, "id"), "post.author.id");
 }
 
 static void
@@ -165,7 +165,8 @@ wn_envelope_post(struct wn_parser *ps, const json_t *json)
         "surface", "text", "links", "reply_to", "media", "author", NULL };
     struct wn_post *post = &ps->item->post;
 
-    post->id = wn_parser_id(ps, json_object_get(json, "id"), "post.id");
+    post->id = wn_parser_id(
+        ps, json_object_get(json, "id"), ps->loose ? "id" : "post.id");
     post->has_revision =
         wn_member_int(ps, json, "revision", "post.revision", &post->revision);
     post->created_us =
@@ -183,6 +184,11 @@ wn_envelope_post(struct wn_parser *ps, const json_t *json)
     wn_parser_extra(ps, json, known);
 }
 
+static const char no_post[] =
+    "id: no \"post\" member: {\"type\":\"post.created\",\"post\":{\"id\":"
+    "\"...\",\"text\":\"...\",\"author\":{\"id\":\"...\"}}}, see "
+    "deploy/FORMATS.md";
+
 void
 wn_envelope_native(struct wn_parser *ps, const json_t *root)
 {
@@ -193,12 +199,13 @@ wn_envelope_native(struct wn_parser *ps, const json_t *root)
 
     if (type != NULL && (name.p == NULL || name.len != strlen("post.created") ||
                             !wn_event_find(name, &event)))
-        wn_parser_dead(ps, "event: unknown type");
+        wn_parser_dead(ps, "event: \"type\" is none of post.created, "
+                           "post.updated, post.deleted");
     ps->item->post.event = event;
     if (post == NULL)
-        wn_parser_dead(ps, "id: no post");
+        wn_parser_dead(ps, no_post);
     else if (!json_is_object(post))
-        wn_parser_dead(ps, "type: post is not an object");
+        wn_parser_dead(ps, "type: \"post\" is not an object");
     else
         wn_envelope_post(ps, post);
 }

@@ -133,6 +133,28 @@ wn_member_time(struct wn_parser *ps, const json_t *object, const char *key,
     return us;
 }
 
+/* What it is instead. A whole number is an id by all but its quotes: it is
+ * shown as it has to be written. */
+static void
+no_string(struct wn_parser *ps, const json_t *value, const char *name)
+{
+    char *cause;
+
+    if (json_is_integer(value))
+        cause = wn_arena_printf(&ps->item->arena,
+            "type: \"%s\" is a number: write it as a string, "
+            "\"%" JSON_INTEGER_FORMAT "\"",
+            name, json_integer_value(value));
+    else
+        cause = wn_arena_printf(&ps->item->arena,
+            "type: \"%s\" is %s: write it as a string", name,
+            json_is_real(value)     ? "a number"
+            : json_is_object(value) ? "an object"
+            : json_is_array(value)  ? "a list"
+                                    : "true or false");
+    wn_parser_dead(ps, cause != NULL ? cause : "type");
+}
+
 struct wn_str
 wn_parser_id(struct wn_parser *ps, const json_t *value, const char *name)
 {
@@ -141,7 +163,7 @@ wn_parser_id(struct wn_parser *ps, const json_t *value, const char *name)
     if (value == NULL || json_is_null(value))
         wn_parser_dead_member(ps, "id", name, "is missing");
     else if (!json_is_string(value))
-        wn_parser_dead_member(ps, "type", name, "is not a string");
+        no_string(ps, value, name);
     else if (json_string_length(value) == 0)
         wn_parser_dead_member(ps, "id", name, "is empty");
     else if (json_string_length(value) > WN_ID_MAX)

@@ -410,6 +410,9 @@ wn_service_run(const struct wn_service_conf *conf, struct wn_err *err)
         run(&svc);
     end(&svc, &t);
     tick(&svc);
+    svc.end.records = atomic_load(&svc.committed);
+    if (conf->ret_end != NULL)
+        *conf->ret_end = svc.end;
     if (rc == WN_OK && svc.failed != WN_OK) {
         *err = svc.failure;
         rc = svc.failed;

@@ -32,6 +32,14 @@ struct wn_service_conf {
      * progress lines. May be NULL. */
     void (*progress)(void *arg, uint64_t committed, int64_t lag);
     void *progress_arg;
+    struct wn_service_end *ret_end; /* may be NULL */
+};
+
+/* What a run came to; filled once its threads have ended. */
+struct wn_service_end {
+    uint64_t records, dead; /* committed, and how many of them nobody could
+                               read */
+    char first_dead[512];   /* "offset 12: cause", without content */
 };
 
 /*

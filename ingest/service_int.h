@@ -80,6 +80,7 @@ struct wn_svc {
     struct wn_queue *to_score, *to_write;
     atomic_size_t bytes, items; /* in hand */
     atomic_ullong committed;
+    struct wn_service_end end; /* the writer's until it has ended */
     atomic_ullong admitted;
     atomic_llong lag; /* as the poll thread last saw it */
     atomic_bool outbox_full;

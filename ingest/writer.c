@@ -18,6 +18,7 @@
 #define PING_US 2000000
 #define HOUR_US INT64_C(3600000000)
 #define STAGE_COMMIT 4
+#define DEAD_LOG_US 60000000
 
 struct writer {
     struct wn_svc *svc;
@@ -32,6 +33,9 @@ struct writer {
     int64_t retain_us;             /* not before, by the monotonic clock */
     int64_t left_rows; /* since the last time nothing was left to do */
     int left_partitions;
+    bool files;           /* offsets are bytes of a file */
+    int64_t dead_us;      /* when it last spoke of dead letters, monotonic */
+    uint64_t dead_new;    /* since then */
     struct wn_item **run; /* rows_max pointers */
 };
 
@@ -177,13 +181,45 @@ dead_class(const struct wn_item *item)
     return 0; /* what has no class of its own was not readable */
 }
 
+/*
+ * A stream of dead letters is mostly a producer with another format than ours:
+ * it is said while it lasts, a line a minute, and at the end. The cause holds
+ * no content.
+ */
 static void
-count_item(const struct wn_item *item, int64_t now_us)
+tell_dead(struct writer *w, const struct wn_item *item)
+{
+    struct wn_service_end *e = &w->svc->end;
+    const int64_t now = wn_clock_mono_us();
+    char cause[400], quoted[800];
+
+    snprintf(cause, sizeof(cause), "%.*s", (int)item->cause.len,
+        item->cause.p != NULL ? item->cause.p : "");
+    if (e->dead++ == 0)
+        snprintf(e->first_dead, sizeof(e->first_dead), "%s %lld: %s",
+            w->files ? "the line at byte" : "offset",
+            (long long)item->rec.offset, cause);
+    w->dead_new++;
+    if (w->dead_us != 0 && now - w->dead_us < DEAD_LOG_US)
+        return;
+    wn_log(WN_LOG_WARN, "ingest.dead_letters",
+        "item=%d/%lld new=%llu total=%llu cause=%s", (int)item->rec.source,
+        (long long)item->rec.offset, (unsigned long long)w->dead_new,
+        (unsigned long long)e->dead,
+        wn_log_quote(cause, quoted, sizeof(quoted)));
+    w->dead_us = now;
+    w->dead_new = 0;
+}
+
+static void
+count_item(struct writer *w, const struct wn_item *item, int64_t now_us)
 {
     if (item->outcome >= WN_SCORED)
         wn_metric_add(WN_M_POSTS, (unsigned)item->outcome - 1, 1);
-    if (item->outcome == WN_DEAD)
+    if (item->outcome == WN_DEAD) {
         wn_metric_add(WN_M_DEAD_LETTERS, dead_class(item), 1);
+        tell_dead(w, item);
+    }
     if (item->outcome == WN_SCORED || item->outcome == WN_DEGRADED)
         wn_metric_add(WN_M_ACTIONS, (unsigned)item->verdict.action, 1);
     if (item->rec.time_us != WN_TIME_UNKNOWN && item->rec.time_us <= now_us)
@@ -205,7 +241,7 @@ finish_run(struct writer *w, struct wn_partition *p, size_t n)
         p->window[p->base & (p->cap - 1)] = NULL;
         p->base++;
         wn_flow_move(item, WN_FLOW_STORED);
-        count_item(item, now);
+        count_item(w, item, now);
         time_us = item->rec.time_us;
         wn_svc_let_go(svc, item);
     }
@@ -439,6 +475,7 @@ wn_writer_thread(void *arg)
     w.rows_max = (size_t)wn_opt_int(o, WN_OPT_STORE_ROWS);
     w.bytes_max = (size_t)wn_opt_int(o, WN_OPT_STORE_BYTES);
     w.age_us = wn_opt_int(o, WN_OPT_STORE_AGE) * 1000;
+    w.files = strcmp(wn_opt_str(o, WN_OPT_INGEST_SOURCE), "jsonl") == 0;
     w.run = calloc(w.rows_max, sizeof(*w.run));
     rc = w.run == NULL ? wn_fail(&err, WN_STOP, "writer: out of memory")
                        : wn_svc_store_open(w.svc, &w.store, 0, &err);

@@ -84,6 +84,17 @@ wn_conn_lost(struct wn_store *st, const char *what, struct wn_err *err)
         why[0] != '\0' ? ": " : "", why);
 }
 
+/* What is wrong is whom we are, and that is told by no table's name. */
+static enum wn_status
+not_allowed(struct wn_store *st, const char *text, struct wn_err *err)
+{
+    return wn_fail(err, WN_STOP,
+        "database: role %s may not do this; it needs winnow_worker (run), "
+        "winnow_console (review, status), winnow_auditor (status) or, to "
+        "migrate, the owner (deploy/README.md); SQLSTATE 42501: %s",
+        PQuser(st->conn), text);
+}
+
 enum wn_status
 wn_conn_failed(struct wn_store *st, const PGresult *res, struct wn_err *err)
 {
@@ -107,6 +118,8 @@ wn_conn_failed(struct wn_store *st, const PGresult *res, struct wn_err *err)
             : column != NULL ? column
                              : "");
     one_line(text != NULL ? text : "", line, sizeof(line));
+    if (strcmp(state, "42501") == 0)
+        return not_allowed(st, line, err);
     wn_fail(err, status, "database: SQLSTATE %s: %s", state, line);
     if (strncmp(state, "57P", 3) == 0 || strncmp(state, "25P03", 5) == 0)
         wn_conn_drop(st); /* the server has ended the session */

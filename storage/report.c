@@ -275,6 +275,41 @@ candidates(struct wn_store *st, struct candidate **ret, size_t *ret_n,
     return WN_OK;
 }
 
+static enum wn_status
+may_read(struct wn_store *st, bool *ret, struct wn_err *err)
+{
+    PGresult *res;
+    enum wn_status rc = wn_query(st,
+        "SELECT has_column_privilege('winnow.content', 'text', 'SELECT')::int",
+        NULL, &res, err);
+
+    if (rc != WN_OK)
+        return rc;
+    *ret = wn_get_int(res, 0, 0) != 0;
+    PQclear(res);
+    return WN_OK;
+}
+
+enum wn_status
+wn_report_may_read(struct wn_store *st, bool *ret, struct wn_err *err)
+{
+    enum wn_status rc = wn_conn_ready(st, err);
+
+    return rc == WN_OK ? may_read(st, ret, err) : rc;
+}
+
+#define SHOW_SQL(text, join)                                                   \
+    "SELECT v.post_id, " text ", " WN_REASONS_SQL(                             \
+        "v.reasons") " FROM unnest($1::int[], $2::bigint[], "                  \
+                     "$3::timestamptz[]) WITH ORDINALITY AS u(source, off, "   \
+                     "ts, n) JOIN winnow.verdict v ON v.source = u.source "    \
+                     "AND v.off = u.off AND v.ts = u.ts " join "ORDER BY u.n"
+static const char show_sql[] = SHOW_SQL("left(c.text, 200)",
+    "LEFT JOIN winnow.content c ON c.source = u.source AND c.off = u.off AND "
+    "c.ts = u.ts ");
+/* For who may not read content: the server looks at rights, not at rows. */
+static const char show_bare_sql[] = SHOW_SQL("NULL::text", "");
+
 /* What is shown of the first n of them, in their order. */
 static enum wn_status
 show(struct wn_store *st, const struct candidate *c, size_t n,
@@ -286,6 +321,7 @@ show(struct wn_store *st, const struct candidate *c, size_t n,
     struct wn_array a[3];
     PGresult *res = NULL;
     enum wn_status rc = WN_OK;
+    bool whole = false;
     size_t i;
     int k;
 
@@ -299,15 +335,10 @@ show(struct wn_store *st, const struct candidate *c, size_t n,
     for (k = 0; k < 3 && rc == WN_OK; k++)
         rc = wn_array_param(&a[k], &p, err);
     if (rc == WN_OK)
-        rc = wn_query_binary(st,
-            "SELECT v.post_id, left(c.text, 200), " WN_REASONS_SQL(
-                "v.reasons") " FROM unnest($1::int[], $2::bigint[], "
-                             "$3::timestamptz[]) WITH ORDINALITY AS u(source, "
-                             "off, ts, n) JOIN winnow.verdict v ON v.source = "
-                             "u.source AND v.off = u.off AND v.ts = u.ts LEFT "
-                             "JOIN winnow.content c ON c.source = u.source AND "
-                             "c.off = u.off AND c.ts = u.ts ORDER BY u.n",
-            &p, &res, err);
+        rc = may_read(st, &whole, err);
+    if (rc == WN_OK)
+        rc = wn_query_binary(
+            st, whole ? show_sql : show_bare_sql, &p, &res, err);
     for (i = 0; rc == WN_OK && i < (size_t)PQntuples(res) && i < n; i++) {
         struct wn_severe *s = &out[i];
 
@@ -350,6 +381,52 @@ wn_report_severe(struct wn_store *st, size_t n_max, struct wn_arena *arena,
     if (rc == WN_OK) {
         *ret = out;
         *ret_n = n;
+    }
+    return rc;
+}
+
+/* One look at all of them, and one at each class for its newest. */
+static const char dead_sql[] =
+    "SELECT g.class, d.cause, c.topic, c.part, g.n, d.off, " MICROS(
+        "g.at") " FROM (SELECT class, count(*) AS n, max(made_at) AS at FROM "
+                "winnow.dead_letter GROUP BY class) g CROSS JOIN LATERAL "
+                "(SELECT cause, source, off FROM winnow.dead_letter WHERE "
+                "class = g.class AND made_at = g.at ORDER BY off DESC LIMIT 1) "
+                "d LEFT JOIN winnow.source_cursor c ON c.id = d.source "
+                "ORDER BY g.n DESC, g.class LIMIT 20";
+
+enum wn_status
+wn_report_dead(struct wn_store *st, struct wn_arena *arena,
+    struct wn_report_dead **ret, size_t *ret_n, struct wn_err *err)
+{
+    struct wn_report_dead *all = NULL, *d;
+    PGresult *res;
+    int timeout_ms, row, n = 0;
+    enum wn_status rc = begin(st, &timeout_ms, err);
+
+    if (rc == WN_OK)
+        rc = wn_query(st, dead_sql, NULL, &res, err);
+    if (rc == WN_OK) {
+        n = PQntuples(res);
+        all = wn_arena_array(arena, (size_t)n + 1, sizeof(*all));
+        for (row = 0; all != NULL && row < n; row++) {
+            d = &all[row];
+            d->cls = wn_get_str(res, row, 0, arena);
+            d->cause = wn_get_str(res, row, 1, arena);
+            d->topic = wn_get_str(res, row, 2, arena);
+            d->part = (int32_t)wn_get_int(res, row, 3);
+            d->n = wn_get_int(res, row, 4);
+            d->off = wn_get_int(res, row, 5);
+            d->at_us = wn_get_int(res, row, 6);
+        }
+        PQclear(res);
+        if (all == NULL)
+            rc = wn_fail(err, WN_FULL, "report: the arena is full");
+    }
+    end(st, timeout_ms);
+    if (rc == WN_OK) {
+        *ret = all;
+        *ret_n = (size_t)n;
     }
     return rc;
 }

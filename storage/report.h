@@ -21,7 +21,9 @@ enum wn_status wn_report_counts(
     struct wn_store *st, struct wn_report *ret, struct wn_err *err);
 
 struct wn_severe {
-    struct wn_str post_id, text; /* text cut to 200 bytes on a character */
+    /* text cut to 200 bytes on a character; p NULL where there is none, or
+     * where the role may not read content */
+    struct wn_str post_id, text;
     enum wn_action action;
     double scores[WN_HEADS]; /* NaN where unknown */
     struct wn_reason reasons[WN_REASONS_MAX];
@@ -35,6 +37,19 @@ struct wn_severe {
 enum wn_status wn_report_severe(struct wn_store *st, size_t n_max,
     struct wn_arena *arena, struct wn_severe **ret, size_t *ret_n,
     struct wn_err *err);
+
+/* Whether the role may read what posts say: an auditor may not. */
+enum wn_status wn_report_may_read(
+    struct wn_store *st, bool *ret, struct wn_err *err);
+
+/* Dead letters of one class, the most frequent first. */
+struct wn_report_dead {
+    struct wn_str cls, cause, topic; /* cause and place of the newest */
+    int32_t part;
+    int64_t n, off, at_us; /* at_us: when the newest was recorded */
+};
+enum wn_status wn_report_dead(struct wn_store *st, struct wn_arena *arena,
+    struct wn_report_dead **ret, size_t *ret_n, struct wn_err *err);
 
 struct wn_report_cursor {
     struct wn_str kind, topic, owner; /* owner empty when released */

@@ -35,6 +35,7 @@ mkdir -p "$home" && chmod 0700 "$home"
 clone "$long"
 [ ${#long} -gt 150 ] || wrong 'the path is too short for this test'
 go first "$long" '^[1-9][0-9]* new posts done'
+grep -q ' warn ' "$dir/out.first" && wrong "an alarm in a good start: $(grep -m 1 ' warn ' "$dir/out.first")"
 go again "$long" '^0 new posts done'
 [ "$(table "$dir/out.first")" = "$(table "$dir/out.again")" ] || wrong 'again: another table than the first time'
 
@@ -49,6 +50,11 @@ go crashed "$long" '^0 new posts done'
 (cd "$long" && deploy/embedded.sh start) >/dev/null 2>&1
 go running "$long" 'runs already'
 [ ! -s "$place/data/postmaster.pid" ] || wrong 'the server still runs'
+
+# somebody who reads two lines and goes: nothing is left running
+(cd "$long" && deploy/embedded.sh 2>/dev/null | head -n 2) >"$dir/out.head"
+[ "$(wc -l <"$dir/out.head")" -eq 2 ] || wrong 'head: two lines were wanted'
+[ ! -s "$place/data/postmaster.pid" ] || wrong 'head: the server still runs'
 
 # two clones at once, one of them interrupted on its way and run again
 clone "$dir/one"

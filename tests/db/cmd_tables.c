@@ -2,23 +2,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <libpq-fe.h>
+
+#include "core/item.h"
 #include "tests/lib/pg.h"
 #include "tests/lib/test.h"
 
 static struct wn_pg *pg;
 static char output[1 << 16];
 
-/* Runs `winnow ARGS` with database `db`, both streams into `output`; the exit
- * status. */
+/* Runs `winnow ARGS` as `role` with database `db`, both streams into `output`;
+ * the exit status. */
 static int
-winnow(const char *db, const char *args)
+winnow_as(const char *role, const char *db, const char *args)
 {
     const char *build = getenv("BUILD");
     char line[8192];
     size_t n;
     FILE *f;
 
-    setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, "admin"), 1);
+    setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, role), 1);
     snprintf(line, sizeof(line), "%s/winnow %s 2>&1 </dev/null",
         build != NULL ? build : "build", args);
     fflush(stdout);
@@ -29,14 +32,27 @@ winnow(const char *db, const char *args)
     return WEXITSTATUS(pclose(f));
 }
 
+static int
+winnow(const char *db, const char *args)
+{
+    return winnow_as("admin", db, args);
+}
+
+static void
+expect_as(const char *role, const char *db, const char *args, int status,
+    const char *says)
+{
+    int rc = winnow_as(role, db, args);
+
+    if (rc != status || strstr(output, says) == NULL)
+        fail_msg("winnow %s as %s: exit %d (wanted %d, '%s'):\n%s", args, role,
+            rc, status, says, output);
+}
+
 static void
 expect(const char *db, const char *args, int status, const char *says)
 {
-    int rc = winnow(db, args);
-
-    if (rc != status || strstr(output, says) == NULL)
-        fail_msg("winnow %s: exit %d (wanted %d, '%s'):\n%s", args, rc, status,
-            says, output);
+    expect_as("admin", db, args, status, says);
 }
 
 static const char *
@@ -195,6 +211,197 @@ status_counts_what_is_there(void **state)
     expect("r1", "status --top=many", 2, "--top");
 }
 
+/* --- the table of roles in deploy/README.md --- */
+
+/* One post and one line that is none, judged as a worker. */
+#define POST                                                                   \
+    "{\"post\":{\"id\":\"p1\",\"text\":\"a secret word\",\"author\":{\"id\":"  \
+    "\"a\"}}}\n{\"id\":\"x\",\"text\":\"y\"}\n"
+
+/* What a role of that group may do, as the page says it. */
+static const struct {
+    const char *row, *role, *args, *says;
+} may[] = {
+    { "| `winnow migrate` | the owner |", "t_owner", "migrate", "0001 core" },
+    { "| `winnow run` | `winnow_worker` |", "t_worker",
+        "run --no-progress --http.listen=off --ingest.source=jsonl "
+        "--ingest.path=%s",
+        "1 of 2 records became dead letters" },
+    { "| `winnow review`, `winnow status` | `winnow_console` |", "t_console",
+        "review list --state=open", "" },
+    { "| `winnow review`, `winnow status` | `winnow_console` |", "t_console",
+        "status", "a secret word" },
+    { "| reading verdicts and audit trail, `winnow status` | `winnow_auditor` "
+      "|",
+        "t_auditor", "status", "may not read what posts say" },
+};
+
+static size_t
+rows_of_the_page(void)
+{
+    char line[512];
+    FILE *f = fopen("deploy/README.md", "r");
+    bool seen[sizeof(may) / sizeof(may[0])] = { false }, inside = false;
+    size_t rows = 0, i;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        const char *row = line + strspn(line, " ");
+
+        if (strncmp(row, "| Command | Role |", 18) == 0)
+            inside = true;
+        else if (inside && row[0] != '|')
+            inside = false;
+        if (!inside || strstr(row, "winnow") == NULL)
+            continue;
+        rows++;
+        for (i = 0; i < sizeof(may) / sizeof(may[0]); i++)
+            seen[i] |= strncmp(row, may[i].row, strlen(may[i].row)) == 0;
+    }
+    fclose(f);
+    for (i = 0; i < sizeof(may) / sizeof(may[0]); i++)
+        if (!seen[i])
+            fail_msg("deploy/README.md has no row '%s'", may[i].row);
+    return rows;
+}
+
+/* SQL as a role; its SQLSTATE, "00000" when it may. */
+static void
+expect_sql(const char *role, const char *db, const char *sql, const char *state)
+{
+    PGconn *conn = PQconnectdb(wn_pg_conninfo(pg, db, role));
+    PGresult *res = PQexec(conn, sql);
+    const char *got = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    if (got == NULL)
+        got = PQresultStatus(res) == PGRES_TUPLES_OK ? "00000" : "no answer";
+    if (strcmp(got, state) != 0)
+        fail_msg("%s as %s: %s", sql, role, got);
+    PQclear(res);
+    PQfinish(conn);
+}
+
+static void
+every_row_of_the_page_of_roles_holds(void **state)
+{
+    char args[1024];
+    size_t i;
+
+    assert_int_equal(rows_of_the_page(), 4);
+    wn_pg_create_db(pg, "roles");
+    wn_pg_exec(pg, "roles",
+        "CREATE ROLE t_owner LOGIN CREATEROLE; ALTER DATABASE roles OWNER TO "
+        "t_owner; CREATE ROLE t_worker LOGIN IN ROLE winnow_worker; CREATE "
+        "ROLE t_console LOGIN IN ROLE winnow_console; CREATE ROLE t_auditor "
+        "LOGIN IN ROLE winnow_auditor; CREATE ROLE t_nobody LOGIN");
+    for (i = 0; i < sizeof(may) / sizeof(may[0]); i++) {
+        /* the only % of any of them */
+        const char *at = strstr(may[i].args, "%s");
+
+        snprintf(args, sizeof(args), "%.*s%s",
+            at != NULL ? (int)(at - may[i].args) : (int)strlen(may[i].args),
+            may[i].args, at != NULL ? write_log(POST) : "");
+        expect_as(may[i].role, "roles", args, 0, may[i].says);
+    }
+    assert_null(strstr(output, "secret")); /* as the auditor */
+    assert_non_null(strstr(output, "id: no \"post\" member"));
+    expect_sql("t_auditor", "roles",
+        "SELECT outcome, action, flags, model, policy, reasons FROM "
+        "winnow.verdict_readable, winnow.audit",
+        "00000");
+    expect_sql("t_console", "roles", "TABLE winnow.verdict_readable", "00000");
+    expect_sql("t_auditor", "roles", "TABLE winnow.content", "42501");
+    expect_sql(
+        "t_auditor", "roles", "SELECT raw FROM winnow.dead_letter", "42501");
+    expect_sql(
+        "t_auditor", "roles", "SELECT value FROM winnow.outbox", "42501");
+    assert_int_equal(wn_pg_number(pg, "roles",
+                         "SELECT count(*) FROM winnow.verdict_readable WHERE "
+                         "(post_id = 'p1' AND outcome IN ('scored', "
+                         "'degraded') AND action IS NOT NULL AND model IS NOT "
+                         "NULL AND policy LIKE 'default%') OR (outcome = "
+                         "'dead' AND action IS NULL AND flags = '{}')"),
+        2);
+}
+
+static void
+who_may_not_is_told_which_role_may(void **state)
+{
+    expect_as("t_nobody", "roles", "status", 1,
+        "role t_nobody may not do this; it needs winnow_worker");
+    assert_non_null(strstr(output, "deploy/README.md"));
+    expect_as("t_auditor", "roles",
+        "review decide 1 --action=allow --staff=ana", 1,
+        "role t_auditor may not do this");
+    assert_null(strstr(output, "again"));
+}
+
+/* A stream of them is a line a minute in the log, and one at the end. */
+static void
+dead_letters_are_told_but_not_one_by_one(void **state)
+{
+    char args[1024];
+    const char *at;
+    int lines = 0;
+
+    snprintf(args, sizeof(args),
+        "run --no-progress --http.listen=off --ingest.source=jsonl "
+        "--ingest.path=%s --ingest.from-start=true --store.batch-rows=1",
+        write_log("{\"id\":\"a\"}\n{\"post\":{\"id\":3}}\nno\n"));
+    expect_as("t_worker", "roles", args, 0,
+        "\n3 of 3 records became dead letters; the first: the line at byte 0: "
+        "id: no \"post\" member: {");
+    for (at = output; (at = strstr(at, "ingest.dead_letters ")) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 1);
+    expect_as("t_console", "roles", "status", 0, "write it as a string, \"3\"");
+    expect_as("t_console", "roles", "status --json", 0,
+        "\"dead\":[{\"class\":\"id\",\"count\":2,\"newest\":{\"cause\":\"id: ");
+}
+
+static void
+status_passes_over_empty_runs_over_standard_input(void **state)
+{
+    expect_as("t_worker", "roles",
+        "run --no-progress --http.listen=off --ingest.source=jsonl "
+        "--ingest.path=-",
+        0, "");
+    assert_null(strstr(output, "dead letters"));
+    assert_int_equal(wn_pg_number(pg, "roles",
+                         "SELECT count(*) FROM winnow.source_cursor WHERE "
+                         "topic = '-' AND chain_seq = 0"),
+        1);
+    expect_as("t_console", "roles", "status", 0, "Sources");
+    assert_null(strstr(output, " -/0"));
+}
+
+/* Names of the view are those of the code. */
+static void
+a_view_names_what_the_code_names(void **state)
+{
+    char sql[512];
+    int i;
+
+    for (i = 1; i < WN_OUTCOMES + WN_ACTIONS; i++) {
+        const bool outcome = i < WN_OUTCOMES;
+        const int code = outcome ? i : i - WN_OUTCOMES;
+
+        snprintf(sql, sizeof(sql),
+            "UPDATE winnow.verdict SET %s = %d, flags = 15 WHERE post_id = "
+            "'p1'",
+            outcome ? "outcome" : "action", code);
+        wn_pg_exec(pg, "roles", sql);
+        snprintf(sql, sizeof(sql),
+            "SELECT count(*) FROM winnow.verdict_readable WHERE %s = '%s' AND "
+            "flags = '{%s,%s,%s,%s}'",
+            outcome ? "outcome" : "action",
+            outcome ? wn_outcome_names[code] : wn_action_names[code],
+            wn_head_names[0], wn_head_names[1], wn_head_names[2],
+            wn_head_names[3]);
+        assert_int_equal(wn_pg_number(pg, "roles", sql), 1);
+    }
+}
+
 /* `run` without a database waits, so its arguments can be looked at. */
 static void
 a_password_in_a_flag_leaves_the_process_list(void **state)
@@ -233,6 +440,11 @@ main(void)
         cmocka_unit_test(a_decided_item_is_not_decided_again),
         cmocka_unit_test(decide_refuses_bad_usage_before_it_connects),
         cmocka_unit_test(status_counts_what_is_there),
+        cmocka_unit_test(every_row_of_the_page_of_roles_holds),
+        cmocka_unit_test(who_may_not_is_told_which_role_may),
+        cmocka_unit_test(dead_letters_are_told_but_not_one_by_one),
+        cmocka_unit_test(status_passes_over_empty_runs_over_standard_input),
+        cmocka_unit_test(a_view_names_what_the_code_names),
         cmocka_unit_test(a_password_in_a_flag_leaves_the_process_list),
     };
 

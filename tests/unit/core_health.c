@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/health.h"
 
 static char text[65536];
@@ -64,17 +66,58 @@ health_logs_changes_and_nothing_else(void **state)
     char again[] = "no route";
 
     capture_begin();
+    wn_health_set(h, "database", true, NULL);
     wn_health_set(h, "database", false, "no route");
     wn_health_set(h, "database", false, again);
     wn_health_set(h, "database", false, "refused \"now\"");
     wn_health_set(h, "database", true, NULL);
     wn_health_set(h, "database", true, "of no account");
-    assert_int_equal(capture_end(), 3);
+    assert_int_equal(capture_end(), 4);
     assert_non_null(strstr(text, " warn health.change condition=database "
                                  "ok=false cause=\"no route\"\n"));
     assert_non_null(strstr(text, "cause=\"refused \\\"now\\\"\"\n"));
     assert_non_null(
         strstr(text, " info health.change condition=database ok=true\n"));
+    wn_health_free(h);
+}
+
+/* Also where the cause changes on the way: a start tries more than once. */
+static void
+health_a_first_state_becomes_a_warning_only_when_it_holds(void **state)
+{
+    struct wn_health *h = wn_health_new();
+    const int64_t begin = wn_clock_mono_us();
+    struct timespec nap = { 0, 20000000 };
+    int lines;
+
+    capture_begin();
+    wn_health_set(h, "database", false, "not connected yet");
+    wn_health_set(h, "kafka", false, "not connected yet");
+    wn_health_set(h, "kafka", true, NULL);
+    wn_health_set(h, "database", false, "refused");
+    wn_health_tick(h);
+    assert_false(wn_health_ready(h));
+    assert_int_equal(capture_end(), 4);
+    assert_null(strstr(text, " warn "));
+    assert_non_null(strstr(text, " info health.change condition=database "
+                                 "ok=false cause=\"refused\"\n"));
+    do {
+        assert_true(wn_clock_mono_us() - begin < 20000000);
+        nanosleep(&nap, NULL);
+        capture_begin();
+        wn_health_tick(h);
+        lines = capture_end();
+    } while (lines == 0);
+    assert_true(wn_clock_mono_us() - begin >= 2000000);
+    assert_int_equal(lines, 1);
+    assert_non_null(strstr(text, " warn health.change condition=database "
+                                 "ok=false cause=\"refused\"\n"));
+    capture_begin();
+    wn_health_tick(h);
+    wn_health_set(h, "kafka", false, "gone");
+    wn_health_set(h, "database", false, "no route");
+    assert_int_equal(capture_end(), 2);
+    assert_null(strstr(text, " info "));
     wn_health_free(h);
 }
 
@@ -200,6 +243,7 @@ health_any_thread_may_report_and_read(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(health_is_ready_when_all_that_was_set_is_ok),
     cmocka_unit_test(health_logs_changes_and_nothing_else),
+    cmocka_unit_test(health_a_first_state_becomes_a_warning_only_when_it_holds),
     cmocka_unit_test(health_json_shows_conditions_and_facts),
     cmocka_unit_test(health_since_moves_when_ok_flips_not_with_the_cause),
     cmocka_unit_test(health_long_causes_are_cut_between_characters),

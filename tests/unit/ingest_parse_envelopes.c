@@ -108,8 +108,8 @@ parse_cloudevents_carry_posts_and_events(void **state)
             NULL, NULL },
         { CE "\"type\":\"post.created\",\"data\":" CE "\"type\":\"x\"}}",
             "event: ", NULL, 0, NULL, NULL },
-        { CE "\"type\":\"post.created\",\"data\":{\"post\":5}}", "type: post",
-            NULL, 0, NULL, NULL },
+        { CE "\"type\":\"post.created\",\"data\":{\"post\":5}}",
+            "type: \"post\"", NULL, 0, NULL, NULL },
     };
     struct wn_item *item;
 
