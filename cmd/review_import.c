@@ -174,8 +174,10 @@ import_object(struct import *im, const json_t *o)
     } else if (rc == WN_REJECT) {
         bad_line(im, err.text);
     } else {
-        fprintf(stderr, "%s:%lu: %s; run it again to go on from here\n",
-            im->path, im->line, err.text);
+        fprintf(stderr, "%s:%lu: %s%s\n", im->path, im->line, err.text,
+            rc == WN_RETRY || rc == WN_FENCED
+                ? "; run it again to go on from here"
+                : "");
         return false;
     }
     return true;
