@@ -26,12 +26,19 @@ static const struct subcommand {
     { "status", wn_cmd_status,
         "what the tables say: verdicts, cursors, audit" },
     { "review", wn_cmd_review, "list what waits for a person; decide; import" },
-    { "policy", wn_cmd_policy, "check or show a policy" },
+    { "policy", wn_cmd_policy, "check or show a policy; list the signals" },
     { "train", wn_cmd_train, "make weights from labelled texts" },
     { "eval", wn_cmd_eval, "measure weights on labelled texts" },
-    { "help", help, "this page; `help options` describes every option" },
+    { "help", help, "this page; also `help options`, `help signals`" },
 };
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+/* What help describes besides. */
+static const struct subcommand topics[] = {
+    { .name = "options" },
+    { .name = "signals" },
+};
+#define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
 static const struct subcommand *
 find(const char *name)
@@ -62,6 +69,28 @@ print_usage(FILE *f)
         f);
 }
 
+static const char *
+name_of(const void *names, size_t i)
+{
+    return ((const struct subcommand *)names)[i].name;
+}
+
+/* Exit status 2: there is no such subcommand, or topic of help. */
+static int
+unknown(const char *what, const char *name)
+{
+    const char *nearest =
+        wn_suggest(name, strlen(name), name_of, subcommands, SUBCOMMANDS);
+
+    if (nearest == NULL && strcmp(what, "help topic") == 0)
+        nearest = wn_suggest(name, strlen(name), name_of, topics, TOPICS);
+    fprintf(stderr, "winnow: there is no %s '%.40s'", what, name);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean '%s'?", nearest);
+    fputs("\nTry 'winnow --help'.\n", stderr);
+    return 2;
+}
+
 /* `winnow help options [--markdown]` also writes deploy/OPTIONS.md. */
 static int
 help(int argc, char **argv)
@@ -78,32 +107,21 @@ help(int argc, char **argv)
         wn_buf_release(&out);
         return 0;
     }
-    if (argc >= 2 && find(argv[1]) != NULL && find(argv[1])->run != help) {
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || argv[1][0] == '-') {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "signals") == 0) {
+        char *show[] = { (char[]){ "policy" }, argv[1], NULL };
+
+        return wn_cmd_policy(2, show);
+    }
+    if (find(argv[1]) != NULL) {
         char *ask[] = { argv[1], (char[]){ "--help" }, NULL };
 
         return find(argv[1])->run(2, ask);
     }
-    print_usage(stdout);
-    return 0;
-}
-
-static const char *
-name_of(const void *names, size_t i)
-{
-    return ((const struct subcommand *)names)[i].name;
-}
-
-static int
-unknown(const char *name)
-{
-    const char *nearest =
-        wn_suggest(name, strlen(name), name_of, subcommands, SUBCOMMANDS);
-
-    fprintf(stderr, "winnow: there is no subcommand '%.40s'", name);
-    if (nearest != NULL)
-        fprintf(stderr, "; did you mean '%s'?", nearest);
-    fputs("\nTry 'winnow --help'.\n", stderr);
-    return 2;
+    return unknown("help topic", argv[1]);
 }
 
 /* Where the secret part of one argument begins, or NULL. `next` is set when
@@ -191,7 +209,7 @@ main(int argc, char **argv)
         return said(help(1, argv));
     sub = find(argv[1]);
     if (sub == NULL)
-        return unknown(argv[1]);
+        return unknown("subcommand", argv[1]);
     args = take_arguments(argc, argv);
     if (args == NULL)
         return wn_cmd_fail(1, sub->name, "out of memory");

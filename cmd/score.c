@@ -253,7 +253,8 @@ print_table(const struct wn_score *s, const struct wn_item *item)
             printf("%-7s  %.3f      %.3f  %s\n", wn_head_names[h], v->d,
                 threshold, is_true(item, WN_SIG_FLAG_SPAM + h) ? "yes" : "-");
     }
-    if (is_true(item, WN_SIG_TEXT_INSUFFICIENT))
+    if (is_true(item, WN_SIG_TEXT_INSUFFICIENT) &&
+        item->sig.v[WN_SIG_SCORE_AI_TEXT].kind == WN_VALUE_DOUBLE)
         printf("under %d words: too short to judge ai_text\n",
             WN_AI_TEXT_WORDS_MIN);
     print_verdict(&item->verdict);

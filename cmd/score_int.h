@@ -5,6 +5,8 @@
 #ifndef WN_CMD_SCORE_INT_H
 #define WN_CMD_SCORE_INT_H
 
+#include <pthread.h>
+
 #include "classifier/classifier.h"
 #include "core/buf.h"
 #include "core/item.h"
@@ -28,6 +30,23 @@ enum wn_status wn_score_items(const struct wn_score *s,
 void wn_score_json(
     struct wn_buf *out, const struct wn_item *item, uint64_t line, bool more);
 void wn_score_json_error(struct wn_buf *out, uint64_t line, const char *text);
+
+/* score_textless.c: lines without a text, and what they had instead. */
+#define WN_TEXTLESS_NAMES 8
+#define WN_TEXTLESS_NAME 41
+struct wn_textless {
+    pthread_mutex_t lock; /* of all below */
+    uint64_t lines, without;
+    char names[WN_TEXTLESS_NAMES][WN_TEXTLESS_NAME];
+    size_t names_n;
+    bool more; /* names than have a place */
+};
+void wn_textless_init(struct wn_textless *t);
+void wn_textless_release(struct wn_textless *t);
+/* After the item was parsed, while its record is there. */
+void wn_textless_look(struct wn_textless *t, const struct wn_item *item);
+/* One note on standard error, where there were any. */
+void wn_textless_tell(struct wn_textless *t);
 
 /* fd 0 to fd 1; returns the exit status. */
 int wn_score_jsonl(const struct wn_score *s);

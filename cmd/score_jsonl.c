@@ -45,6 +45,7 @@ struct flow {
     uint64_t written, made;   /* batches */
     bool read_all, failed;
     struct wn_err err;
+    struct wn_textless textless; /* has its own lock */
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
@@ -278,6 +279,7 @@ work(struct flow *f, struct wn_scorer *scorer, struct batch *b,
         if (b->items[i] == NULL)
             continue;
         parse_line(f, b->items[i]);
+        wn_textless_look(&f->textless, b->items[i]);
         items[n++] = b->items[i];
     }
     rc = wn_score_items(f->score, scorer, items, n, err);
@@ -420,14 +422,21 @@ wn_score_jsonl(const struct wn_score *s)
     f.todo = wn_queue_new(RING);
     if (f.todo == NULL)
         return wn_cmd_fail(1, "score", "out of memory");
+    if (isatty(STDIN_FILENO))
+        wn_cmd_fail(0, "score",
+            "reading {\"id\",\"text\"}, one a line; end with Ctrl-D");
+    wn_textless_init(&f.textless);
     pthread_mutex_init(&f.lock, NULL);
     pthread_cond_init(&f.changed, NULL);
     run_threads(&f);
     if (f.failed)
         rc = wn_cmd_fail(1, "score", "%s", f.err.text);
+    else
+        wn_textless_tell(&f.textless);
     for (size_t i = 0; i < RING; i++)
         free_batch(f.ring[i]);
     wn_queue_free(f.todo, free_batch);
+    wn_textless_release(&f.textless);
     pthread_cond_destroy(&f.changed);
     pthread_mutex_destroy(&f.lock);
     return rc;

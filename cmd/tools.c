@@ -26,7 +26,7 @@ wn_cmd_help(
     wn_buf_init(&out, 1u << 20);
     wn_options_help(&out, prefixes);
     fputs("\nOptions (file `key = value`, WINNOW_... variables, flags; later "
-          "ones win; --config FILE names the file):\n",
+          "ones win;\n--config FILE names the file):\n",
         stdout);
     fwrite(out.data, 1, out.len, stdout);
     wn_buf_release(&out);

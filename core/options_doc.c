@@ -3,6 +3,9 @@
 
 #include "core/options_int.h"
 
+#define HELP_WIDTH 80
+#define HELP_COLUMN 32 /* where the meaning of a flag begins */
+
 /* "1 to 20000 records", "kafka, jsonl"; nothing where there is no bound. */
 static void
 put_bounds(struct wn_buf *out, const struct wn_option_info *info)
@@ -49,26 +52,59 @@ put_flag(struct wn_buf *out, const struct wn_option_info *info)
         wn_buf_printf(out, "=%s", values[info->type]);
     do
         wn_buf_char(out, ' ');
-    while (out->len - begin < 32 && !out->failed);
+    while (out->len - begin < HELP_COLUMN && !out->failed);
+}
+
+/* Text in lines of at most 80 columns; the first begins at column `column`,
+ * the others stand under HELP_COLUMN. */
+static void
+put_wrapped(struct wn_buf *out, const char *text, size_t len, size_t column)
+{
+    size_t at = 0, n;
+
+    while (at < len) {
+        const char *end = memchr(text + at, ' ', len - at);
+
+        n = end == NULL ? len - at : (size_t)(end - text) - at;
+        if (column > HELP_COLUMN && column + 1 + n > HELP_WIDTH) {
+            wn_buf_printf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (at > 0) {
+            wn_buf_char(out, ' ');
+            column++;
+        }
+        wn_buf_add(out, text + at, n);
+        column += n;
+        at += n + 1;
+    }
+    wn_buf_char(out, '\n');
 }
 
 void
 wn_options_help(struct wn_buf *out, const char *const *prefixes)
 {
     const struct wn_option_info *info = wn_option_table;
+    struct wn_buf text;
+    size_t begin;
 
+    wn_buf_init(&text, 4096);
     for (; info < wn_option_table + WN_OPT_COUNT; info++) {
         if (!wanted(info->name, prefixes))
             continue;
+        begin = out->len;
         put_flag(out, info);
-        wn_buf_str(out, info->help);
-        wn_buf_printf(out, " [%s", info->def[0] == '\0' ? "none" : info->def);
+        wn_buf_reset(&text);
+        wn_buf_str(&text, info->help);
+        wn_buf_printf(&text, " [%s", info->def[0] == '\0' ? "none" : info->def);
         if (info->type == WN_OPTION_ENUM || info->min[0] != '\0') {
-            wn_buf_str(out, "; ");
-            put_bounds(out, info);
+            wn_buf_str(&text, "; ");
+            put_bounds(&text, info);
         }
-        wn_buf_str(out, "]\n");
+        wn_buf_str(&text, "]");
+        if (text.len > 0)
+            put_wrapped(out, text.data, text.len, out->len - begin);
     }
+    wn_buf_release(&text);
 }
 
 static const char page_head[] =

@@ -25,6 +25,9 @@ for sub in run score migrate status review policy train eval; do
     status 0 "$sub" --help
     says "winnow $sub"
 done
+for sub in '' run score migrate status review policy train eval 'help options' 'help review'; do
+    "$w" $sub --help | awk 'length > 80 { exit 1 }' || wrong "winnow $sub --help has a line over 80 columns"
+done
 status 0 run --help; says 'ingest.source'; says 'http.listen'; says '--print-flow'
 status 0 migrate --help; says 'database.url'
 status 0 help options; says 'store.batch-rows'
@@ -35,7 +38,18 @@ status 0 run --print-flow; says 'verdict'
 status 2; says 'Usage: winnow SUBCOMMAND'
 status 2 stats; says "did you mean 'status'?"
 status 2 xyzzyxyzzy; says 'Try'
-status 2 policy
+status 2 policy; says 'say check FILE, show [FILE] or signals'
+status 2 policy chek x; says "did you mean 'check'?"
+status 2 help optoins; says "there is no help topic 'optoins'; did you mean 'options'?"
+status 2 help xyzzyxyzzy; says 'there is no help topic'
+status 0 help signals; says 'author.age_days'
+status 0 policy signals
+grep -qE '^author.age_days +double +days +yes +age of the account' "$dir/out" || wrong 'author.age_days in the table of signals'
+grep -qE '^post.text +string +- +the text' "$dir/out" || wrong 'post.text in the table of signals'
+status 0 policy signals --json
+jq -e 'length > 30 and (map(select(.name == "text.words" and .reason and .unit == "words" and .type == "int")) | length == 1)
+    and (map(select(.name == "post.links" and (.reason | not))) | length == 1)' "$dir/out" >/dev/null || wrong '--json of the signals'
+status 2 policy check --json x; says '--json is for signals'
 status 2 review; says 'say list, decide or import'
 status 2 review lst; says "did you mean 'list'?"
 status 2 review list --state=opne; says '--state is open, decided or closed'

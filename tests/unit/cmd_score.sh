@@ -71,7 +71,30 @@ if [ -w /dev/full ]; then
     grep -q 'standard output' "$dir/err" || wrong "full disk: $(cat "$dir/err")"
 fi
 
+# a member of another name is told of once, at the end; a null, media alone and other envelopes are no mistake
+{
+    printf '{"id":"1","body":"free crypto"}\n{"id":"2","body":"x","lang\\u202e":"en"}\n{"id":"3","text":"fine"}\n'
+    printf 'not json\n{"id":"4","text":""}\n'
+} >"$dir/body"
+"$w" score --jsonl <"$dir/body" >"$dir/out" 2>"$dir/err"
+same $? 0 'exit status without texts'
+same "$(wc -l <"$dir/out" | tr -d ' ')" 5 'lines without texts'
+line 1 | grep -q '^{"id":"1","scores":null,"flags":\[\],"action":"allow","reasons":\[\]' || wrong "no text: $(line 1)"
+same "$(cat "$dir/err")" 'winnow score: note: 2 of 5 lines had no "text"; members seen: body, id, lang·' 'note'
+{
+    printf '{"id":"1","text":null}\n'
+    printf '{"type":"post.created","post":{"id":"4","media":[{"type":"image"}],"author":{"id":"z"}}}\n'
+} | "$w" score --jsonl >/dev/null 2>"$dir/err"
+same "$(cat "$dir/err")" '' 'note without cause'
+awk 'BEGIN { for (i = 0; i < 300; i++) printf "{\"id\":\"%d\",\"m%d\":1}\n", i, i }' | "$w" score --jsonl 2>&1 >/dev/null |
+    grep -q '300 of 300 lines.*, \.\.\.$' || wrong 'the list of members is not cut'
+
 # for people
+"$w" score '' >"$dir/out"
+grep -q 'too short' "$dir/out" && wrong 'an empty text is too short'
+if command -v script >/dev/null; then
+    script -qec "'$w' score --jsonl" /dev/null </dev/null 2>&1 | grep -q 'Ctrl-D' || wrong 'no hint on a terminal'
+fi
 "$w" score 'Good morning from the allotment' >"$dir/out"
 same $? 0 'exit status of a text'
 for word in spam scam bait ai_text action threshold; do

@@ -272,22 +272,26 @@ options_secrets_are_shown_as_stars(void **state)
 }
 
 static void
-options_help_has_a_line_an_option(void **state)
+options_help_has_each_option_in_80_columns(void **state)
 {
     static const char *const some[] = { "http.", "log.l", NULL };
     struct wn_buf out;
-    int lines = 0;
+    int flags = 0;
 
     wn_buf_init(&out, 1 << 16);
     wn_options_help(&out, NULL);
-    for (size_t i = 0; i < out.len; i++)
-        lines += out.data[i] == '\n';
-    assert_int_equal(lines, WN_OPT_COUNT);
+    wn_buf_char(&out, '\0');
+    for (const char *p = out.data; *p != '\0'; p += strcspn(p, "\n") + 1) {
+        flags += strncmp(p, "  --", 4) == 0;
+        assert_true(strcspn(p, "\n") <= 80);
+        assert_true(strncmp(p, "  --", 4) == 0 || strspn(p, " ") == 32);
+    }
+    assert_int_equal(flags, WN_OPT_COUNT);
     assert_non_null(strstr(out.data,
         "  --store.batch-rows=N          most records in one transaction "
-        "[2000; 1 to 20000 records]\n"));
+        "[2000; 1 to\n                                20000 records]\n"));
     assert_non_null(strstr(out.data, "  --ingest.follow               wait "));
-    assert_non_null(strstr(out.data, "[info; debug, info, warn, error]\n"));
+    assert_non_null(strstr(out.data, "[info; debug, info,"));
     wn_buf_reset(&out);
     wn_options_help(&out, some);
     assert_non_null(strstr(out.data, "--http.listen=TEXT"));
@@ -338,7 +342,7 @@ static const struct CMUnitTest tests[] = {
     T(options_kafka_settings_of_the_fence_are_refused_with_the_reason),
     T(options_kafka_settings_are_bounded),
     T(options_secrets_are_shown_as_stars),
-    T(options_help_has_a_line_an_option),
+    T(options_help_has_each_option_in_80_columns),
     T(options_page_has_every_option_and_every_refused_setting),
 };
 WN_TEST_MAIN("core_options", tests)
