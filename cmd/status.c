@@ -18,9 +18,9 @@ static const char usage[] =
     "What the database holds: outcomes of records, dead letters by class with\n"
     "the newest cause, actions by flag, the most severe verdicts with their\n"
     "reasons, the cursor and the audit chain of every source. A member of\n"
-    "winnow_auditor sees all of it but the texts of posts. How far a source is "
-    "ahead of its cursor is known to the\n"
-    "running worker only: winnow_lag on its /metrics.\n"
+    "winnow_auditor sees all of it but the texts of posts. How far a source\n"
+    "is ahead of its cursor is known to the running worker only: winnow_lag\n"
+    "on its /metrics.\n"
     "\n"
     "  --json   one JSON object instead of tables\n"
     "  --top=N  most severe verdicts to show (10)\n";
