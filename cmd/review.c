@@ -24,7 +24,7 @@ static const char usage[] =
     "                            [--revision=N]\n"
     "       winnow review import FILE [--staff=ID]\n"
     "\n"
-    "list    items, highest priority first\n"
+    "list    items, highest priority first, with what was decided\n"
     "decide  records a decision on one item; refused when the item is decided\n"
     "        or closed, or (with --revision, the number that list shows) when\n"
     "        the post has changed since it was listed\n"
@@ -91,6 +91,33 @@ open_store(const struct wn_options *o, struct wn_store **ret)
 
 /* --- list --- */
 
+static const char *const label_words[] = { "no", "yes" };
+
+/* "decided: remove by ana, spam=yes scam=no, "why" at 2026-11-25T15:00:00Z" */
+static void
+add_said(struct wn_buf *out, const struct wn_review_said *said)
+{
+    char at[WN_TIME_TEXT];
+    bool first = true;
+
+    wn_time_format(said->at_us, at);
+    wn_buf_printf(out, "    decided: %s by ", wn_action_names[said->action]);
+    wn_cmd_plain(out, said->staff_id, 60);
+    for (int h = 0; h < WN_HEADS; h++) {
+        if (said->labels[h] == WN_LABEL_UNSAID)
+            continue;
+        wn_buf_printf(out, "%s%s=%s", first ? ", " : " ", wn_head_names[h],
+            label_words[said->labels[h] == WN_LABEL_YES]);
+        first = false;
+    }
+    if (said->reason.len > 0) {
+        wn_buf_str(out, ", \"");
+        wn_cmd_plain(out, said->reason, 160);
+        wn_buf_str(out, "\"");
+    }
+    wn_buf_printf(out, " at %.19sZ\n", at);
+}
+
 static void
 print_item(const struct wn_review_item *it)
 {
@@ -112,6 +139,8 @@ print_item(const struct wn_review_item *it)
         wn_cmd_plain(&out, it->reasons[i].text, 160);
         wn_buf_str(&out, "\n");
     }
+    if (it->has_said)
+        add_said(&out, &it->said);
     fwrite(out.data, 1, out.len, stdout);
     wn_buf_release(&out);
 }
@@ -120,6 +149,26 @@ static json_t *
 json_of(struct wn_str s)
 {
     return s.p != NULL ? json_stringn_nocheck(s.p, s.len) : json_null();
+}
+
+static json_t *
+json_said(const struct wn_review_item *it)
+{
+    const struct wn_review_said *said = &it->said;
+    json_t *labels;
+    char at[WN_TIME_TEXT];
+
+    if (!it->has_said)
+        return json_null();
+    labels = json_object();
+    for (int h = 0; h < WN_HEADS; h++)
+        if (said->labels[h] != WN_LABEL_UNSAID)
+            json_object_set_new(labels, wn_head_names[h],
+                json_boolean(said->labels[h] == WN_LABEL_YES));
+    wn_time_format(said->at_us, at);
+    return json_pack("{s:s,s:o,s:o,s:o,s:s}", "action",
+        wn_action_names[said->action], "staff", json_of(said->staff_id),
+        "labels", labels, "reason", json_of(said->reason), "at", at);
 }
 
 static void
@@ -135,12 +184,12 @@ print_item_json(const struct wn_review_item *it)
             json_pack("{s:o,s:o,s:o}", "rule", json_of(it->reasons[i].rule),
                 "category", json_of(it->reasons[i].category), "reason",
                 json_of(it->reasons[i].text)));
-    o = json_pack("{s:I,s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:s,s:s,s:o}", "item",
+    o = json_pack("{s:I,s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:s,s:s,s:o,s:o}", "item",
         (json_int_t)it->id, "state", it->state, "post_id", json_of(it->post_id),
         "author_id", json_of(it->author_id), "text", json_of(it->text),
         "action", wn_action_names[it->action], "priority", it->priority,
         "revision", (json_int_t)it->version, "made", made, "at", at, "reasons",
-        reasons);
+        reasons, "decision", json_said(it));
     if (o != NULL) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');
@@ -170,7 +219,7 @@ list(const struct wn_options *o, const char *state, size_t max, bool json)
             print_item(&items[i]);
     }
     if (rc == 0 && !json)
-        printf("%zu items\n", n);
+        printf("%zu item%s\n", n, n == 1 ? "" : "s");
     wn_arena_release(&arena);
     wn_store_free(st);
     return rc;

@@ -18,6 +18,26 @@
 #define MICROS(t) "(extract(epoch FROM " t ") * 1000000)::bigint"
 #define BODY_MAX 4096
 
+/* From column 11 on; an item that nobody decided has nulls there. */
+static void
+read_said(const PGresult *res, int row, struct wn_arena *arena,
+    struct wn_review_item *it)
+{
+    struct wn_review_said *said = &it->said;
+
+    it->has_said = !PQgetisnull(res, row, 11);
+    if (!it->has_said)
+        return;
+    said->action = (enum wn_action)wn_get_int(res, row, 11);
+    said->staff_id = wn_get_str(res, row, 12, arena);
+    said->reason = wn_get_str(res, row, 13, arena);
+    said->at_us = wn_get_int(res, row, 14);
+    for (int h = 0; h < WN_HEADS; h++)
+        said->labels[h] = PQgetisnull(res, row, 15 + h)
+                              ? WN_LABEL_UNSAID
+                              : (enum wn_label)wn_get_int(res, row, 15 + h);
+}
+
 static void
 read_item(const PGresult *res, int row, struct wn_arena *arena,
     struct wn_review_item *it)
@@ -34,7 +54,23 @@ read_item(const PGresult *res, int row, struct wn_arena *arena,
     it->time_us = wn_get_int(res, row, 8);
     it->created_us = wn_get_int(res, row, 9);
     it->version = wn_get_int(res, row, 10);
+    read_said(res, row, arena, it);
 }
+
+/* clang-format off */
+#define LIST_SQL                                                               \
+    "SELECT i.id, i.state, i.post_id, i.author_id, c.text, i.action, "         \
+    WN_REASONS_SQL("i.reasons") ", i.priority, " MICROS("i.ts") ", "           \
+    MICROS("i.created_at") ", i.version, d.action, d.staff_id, d.reason, "     \
+    MICROS("d.at") ", d.spam, d.scam, d.bait, d.ai_text "                      \
+    "FROM (SELECT * FROM winnow.review_item WHERE state = $1 "                 \
+    "ORDER BY priority DESC, id LIMIT $2::bigint) i "                          \
+    "LEFT JOIN winnow.content c ON c.source = i.source AND c.off = i.off "     \
+    "AND c.ts = i.ts "                                                         \
+    "LEFT JOIN LATERAL (SELECT * FROM winnow.decision WHERE item = i.id "      \
+    "ORDER BY id DESC LIMIT 1) d ON true "                                     \
+    "ORDER BY i.priority DESC, i.id"
+/* clang-format on */
 
 enum wn_status
 wn_review_list(struct wn_store *st, const char *state, size_t items_max,
@@ -50,22 +86,7 @@ wn_review_list(struct wn_store *st, const char *state, size_t items_max,
     wn_param_text(&p, state != NULL ? state : "open");
     wn_param_int(&p, (int64_t)items_max);
     if (rc == WN_OK)
-        rc = wn_query(st,
-            "SELECT i.id, i.state, i.post_id, i.author_id, c.text, "
-            "i.action, " WN_REASONS_SQL("i.reasons") ", i.priority, " MICROS(
-                "i.ts") ", " MICROS("i.created_at") ", i.version FROM (SELECT "
-                                                    "* FROM "
-                                                    "winnow.review_item WHERE "
-                                                    "state = $1 ORDER BY "
-                                                    "priority DESC, id "
-                                                    "LIMIT $2::bigint) i LEFT "
-                                                    "JOIN winnow.content c ON "
-                                                    "c.source = "
-                                                    "i.source AND c.off = "
-                                                    "i.off AND c.ts = i.ts "
-                                                    "ORDER BY i.priority DESC, "
-                                                    "i.id",
-            &p, &res, err);
+        rc = wn_query(st, LIST_SQL, &p, &res, err);
     if (rc != WN_OK)
         return rc;
     n = PQntuples(res);

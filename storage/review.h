@@ -8,6 +8,16 @@
 
 #include "storage/store.h"
 
+enum wn_label { WN_LABEL_UNSAID = -1, WN_LABEL_NO = 0, WN_LABEL_YES = 1 };
+
+/* What a person said of an item; the machine's verdict stays as it was. */
+struct wn_review_said {
+    enum wn_action action;
+    struct wn_str staff_id, reason;
+    enum wn_label labels[WN_HEADS];
+    int64_t at_us;
+};
+
 struct wn_review_item {
     int64_t id;
     char state[16]; /* open, decided, closed                               */
@@ -19,6 +29,8 @@ struct wn_review_item {
     int64_t time_us;    /* of the message                                  */
     int64_t created_us; /* of the item                                     */
     int64_t version;    /* of its post: changes with every edit            */
+    bool has_said;
+    struct wn_review_said said; /* the last decision                       */
 };
 
 /* Items of a state (NULL: open), highest priority first. In `arena`. */
@@ -33,7 +45,6 @@ enum wn_status wn_review_list(struct wn_store *st, const char *state,
 enum wn_status wn_review_check(
     const char *staff_id, const char *reason, struct wn_err *err);
 
-enum wn_label { WN_LABEL_UNSAID = -1, WN_LABEL_NO = 0, WN_LABEL_YES = 1 };
 struct wn_decision {
     int64_t item;
     int64_t version;      /* as the deciding person saw it; -1: any        */

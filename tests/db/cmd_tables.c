@@ -187,6 +187,16 @@ what_is_listed_cannot_steer_the_terminal(void **state)
 }
 
 static void
+what_a_person_decided_is_listed(void **state)
+{
+    expect("r1", "review list --state=decided", 0,
+        "decided: remove by ana, spam=yes at 2026-10-01T12:00:00Z\n");
+    expect("r1", "review list --state=decided --jsonl", 0,
+        "\"decision\":{\"action\":\"remove\",\"staff\":\"ana\",\"labels\":"
+        "{\"spam\":true},\"reason\":\"\",\"at\":\"2026-10-01T12:00:00");
+}
+
+static void
 a_decided_item_is_not_decided_again(void **state)
 {
     expect("r1", "review decide 1 --action=allow --staff=ana", 1, "decided");
@@ -437,6 +447,7 @@ main(void)
         cmocka_unit_test(import_repairs_a_text_and_drops_no_reason),
         cmocka_unit_test(who_decides_is_looked_at_before_anything),
         cmocka_unit_test(what_is_listed_cannot_steer_the_terminal),
+        cmocka_unit_test(what_a_person_decided_is_listed),
         cmocka_unit_test(a_decided_item_is_not_decided_again),
         cmocka_unit_test(decide_refuses_bad_usage_before_it_connects),
         cmocka_unit_test(status_counts_what_is_there),

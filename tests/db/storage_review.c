@@ -65,6 +65,19 @@ review_decision_is_made_once_and_only_on_what_was_seen(void **state)
     d.version = list[0].version;
     assert_wn_ok(wn_review_decide(desk, &d, &id, &err), &err);
     assert_true(id > 0);
+    assert_false(list[0].has_said);
+    assert_wn_ok(
+        wn_review_list(desk, "decided", 10, &arena, &list, &n, &err), &err);
+    assert_int_equal(n, 1);
+    assert_true(list[0].has_said);
+    assert_int_equal(list[0].action, WN_REVIEW); /* the machine's stays */
+    assert_int_equal(list[0].said.action, WN_REMOVE);
+    assert_string_equal(list[0].said.staff_id.p, "staff-7");
+    assert_string_equal(list[0].said.reason.p, "a known scheme");
+    assert_int_equal(list[0].said.labels[WN_SPAM], WN_LABEL_NO);
+    assert_int_equal(list[0].said.labels[WN_SCAM], WN_LABEL_YES);
+    assert_int_equal(list[0].said.labels[WN_BAIT], WN_LABEL_UNSAID);
+    assert_true(list[0].said.at_us > 0);
     assert_int_equal(wn_review_decide(desk, &d, &id, &err), WN_REJECT);
     assert_string_equal(err.text, "decided already");
     d.item = 12345;
