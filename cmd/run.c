@@ -156,7 +156,6 @@ release(struct worker *w)
 static int
 load(struct worker *w)
 {
-    char path[PATH_MAX];
     struct wn_err err = { "" };
 
     if (wn_cmd_database(w->options, "run") == NULL)
@@ -167,8 +166,7 @@ load(struct worker *w)
             wn_opt_where(w->options, WN_OPT_HTTP_LISTEN), err.text);
     if (wn_service_check(w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
-    if (wn_policy_open(&w->policy,
-            wn_cmd_policy_path(w->options, path, sizeof(path)), &err) != WN_OK)
+    if (wn_cmd_policy_open(&w->policy, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
