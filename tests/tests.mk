@@ -32,7 +32,7 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-precision
+.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
@@ -83,6 +83,10 @@ build/bench/models/.done: $(addprefix tests/bench/encoder/,models.py weights.py 
     build/bench/venv/.done model/weights/winnow/model.safetensors
 	@$(BENCH_PYTHON) $< model/weights/winnow build/bench/corpus.txt $(@D)
 	@touch $@
+
+# what they left in build/bench, as one page
+bench-report:
+	@python3 tests/bench/report.py build/bench
 
 # --- the fault rig: make rig [RIG='--posts 200000 --kills 300 --freezes 300 --pg-kills 20'] ---
 RIG ?= --posts 200000 --kills 300 --freezes 300 --pg-kills 20
