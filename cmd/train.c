@@ -100,25 +100,13 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
     return true;
 }
 
-/* As model/joint.c reads it: what it refuses would be known only once the
- * weights are made. */
-static bool
-is_name(const char *s)
-{
-    size_t len = strlen(s);
-
-    return len > 0 && len <= WN_JOINT_NAME_MAX &&
-           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                     "0123456789-_.") == len;
-}
-
 /* What can be known before hours of work is; 0 or the exit status. */
 static int
 check_arguments(struct wn_train_conf_cmd *conf)
 {
     struct wn_err err = { "" };
 
-    if (!is_name(conf->name))
+    if (!wn_joint_is_name(conf->name, strlen(conf->name)))
         return wn_cmd_usage("train",
             "--name takes 1 to %d letters, digits, '-', '_' and '.'",
             WN_JOINT_NAME_MAX);

@@ -9,15 +9,22 @@
 
 #define FILE_NAME "config.json"
 
-static enum wn_status
-read_name(struct wn_joint *j, const json_t *v, struct wn_err *err)
+bool
+wn_joint_is_name(const char *s, size_t len)
 {
     static const char good[] = "abcdefghijklmnopqrstuvwxyz"
                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    return len > 0 && len <= WN_JOINT_NAME_MAX && strspn(s, good) == len;
+}
+
+static enum wn_status
+read_name(struct wn_joint *j, const json_t *v, struct wn_err *err)
+{
     const char *s = json_string_value(v);
     size_t len = s == NULL ? 0 : json_string_length(v);
 
-    if (len == 0 || len > WN_JOINT_NAME_MAX || strspn(s, good) != len)
+    if (!wn_joint_is_name(s, len))
         return wn_fail(err, WN_REJECT,
             FILE_NAME ": winnow.name is not 1 to %d letters, digits, '-', "
                       "'_' and '.'",

@@ -14,6 +14,7 @@
 #ifndef WN_MODEL_JOINT_H
 #define WN_MODEL_JOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/status.h"
@@ -24,6 +25,9 @@ struct json_t; /* jansson's: only callers of wn_joint_json() need it */
 
 #define WN_JOINT_FORMAT 1
 #define WN_JOINT_NAME_MAX 63 /* bytes: letters, digits, '-', '_' and '.' */
+
+/* Whether weights may be called so; s ends with a NUL, len 0 is no name. */
+bool wn_joint_is_name(const char *s, size_t len);
 
 struct wn_joint {
     char name[WN_JOINT_NAME_MAX + 1];
