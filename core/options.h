@@ -45,7 +45,7 @@
     O(SCORE_BATCH,       "score.batch_posts",    INT,  "32", "1", "1024", "posts", 0, "most posts in one batch of the encoder")              \
     O(SCORE_CACHE,       "score.cache_entries",  INT,  "65536", "0", "16777216", "windows", 0, "windows of texts whose scores are kept for copies of them, 64 bytes each; 0: none") \
     O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", 0, "folder of the weights; empty: those shipped with the binary")    \
-    O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what both are measured against") \
+    O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|bf16|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what the others are measured against") \
     O(KERNELS_ISA,       "kernels.isa",          ENUM, "auto", "auto|ref|avx2|avxvnni|avx512vnni", "", "", 0, "most that the encoder may use of the CPU's instructions; auto: all it knows") \
     O(POLICY_FILE,       "policy.file",          STR,  "", "", "", "", 0, "the policy; empty: the one shipped with the binary")             \
     O(DATABASE_URL,      "database.url",         STR,  "", "", "", "", WN_OPT_SECRET, "libpq connection string or URI")                     \

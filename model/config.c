@@ -270,8 +270,8 @@ read_precision(struct wn_config *conf, const json_t *root, struct wn_err *err)
             p++;
         if (p == WN_PRECISIONS)
             return wn_fail(err, WN_REJECT,
-                "config.json: winnow.precision[%zu] is not fp32, int8-fine or "
-                "int8",
+                "config.json: winnow.precision[%zu] is not fp32, bf16, "
+                "int8-fine or int8",
                 i);
         conf->precision[i] = (enum wn_precision)p;
     }

@@ -1,5 +1,5 @@
 /*
- * The forward pass, and its layers in fp32 (those in int8: encoder_int8.c).
+ * The forward pass, and its layers in floats (those in int8: encoder_int8.c).
  *
  * Any number of threads share an encoder; each has its own workspace, sized
  * at birth, so a batch does not call malloc. The service has one scorer a
@@ -29,6 +29,7 @@ blas_setup(void)
 
 const char *const wn_precision_names[WN_PRECISIONS] = {
     [WN_FP32] = "fp32",
+    [WN_BFLOAT16] = "bf16",
     [WN_INT8_FINE] = "int8-fine",
     [WN_INT8] = "int8",
 };
@@ -94,6 +95,13 @@ out:
     return rc;
 }
 
+static void
+release(struct wn_linear *l)
+{
+    wn_q8_release(&l->q);
+    wn_b16_release(&l->h);
+}
+
 void
 wn_encoder_free(struct wn_encoder *e)
 {
@@ -101,10 +109,10 @@ wn_encoder_free(struct wn_encoder *e)
         return;
     wn_safetensors_close(e->file);
     for (size_t i = 0; e->layers != NULL && i < e->conf.shape.layers; i++) {
-        wn_q8_release(&e->layers[i].qkv.q);
-        wn_q8_release(&e->layers[i].attn_out.q);
-        wn_q8_release(&e->layers[i].ffn_in.q);
-        wn_q8_release(&e->layers[i].ffn_out.q);
+        release(&e->layers[i].qkv);
+        release(&e->layers[i].attn_out);
+        release(&e->layers[i].ffn_in);
+        release(&e->layers[i].ffn_out);
     }
     free(e->floats);
     free(e->layers);
@@ -201,8 +209,13 @@ wn_workspace_free(struct wn_workspace *w)
 /* y (T, out) = x (T, in) * w (out, in)^T; the bias is added by what follows,
  * which passes over y anyway. */
 static void
-multiply(const struct wn_linear *l, const float *x, float *y, size_t t)
+multiply(const struct wn_encoder *e, const struct wn_linear *l, const float *x,
+    float *y, size_t t)
 {
+    if (l->h.w != NULL) {
+        e->kernels->multiply_bf16(&l->h, x, t, y);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)t,
         (blasint)l->out, (blasint)l->in, 1.0f, x, (blasint)l->in, l->w,
         (blasint)l->in, 0.0f, y, (blasint)l->out);
@@ -298,24 +311,24 @@ activate(
     }
 }
 
-/* x (T, H) through one layer in fp32 */
+/* x (T, H) through one layer in fp32, its products in bf16 where they are */
 static void
-run_fp32(const struct wn_encoder *e, const struct wn_layer *l,
+run_floats(const struct wn_encoder *e, const struct wn_layer *l,
     struct wn_workspace *w)
 {
     size_t t = w->offsets[w->n], h = e->conf.shape.hidden;
     float eps = e->conf.norm_eps;
 
-    multiply(&l->qkv, w->x, w->qkv, t);
+    multiply(e, &l->qkv, w->x, w->qkv, t);
     e->ops->add_bias(w->qkv, l->qkv.b, t, 3 * h);
     attend(e, w, w->offsets, w->n);
     /* qkv is done with: its first T * H floats take the projection. */
-    multiply(&l->attn_out, w->y, w->qkv, t);
+    multiply(e, &l->attn_out, w->y, w->qkv, t);
     e->ops->norm(w->x, w->qkv, l->attn_out.b, l->attn_norm.gamma,
         l->attn_norm.beta, eps, t, h);
-    multiply(&l->ffn_in, w->x, w->ffn, t);
+    multiply(e, &l->ffn_in, w->x, w->ffn, t);
     activate(e, w->ffn, &l->ffn_in, t);
-    multiply(&l->ffn_out, w->ffn, w->y, t);
+    multiply(e, &l->ffn_out, w->ffn, w->y, t);
     e->ops->norm(w->x, w->y, l->ffn_out.b, l->ffn_norm.gamma, l->ffn_norm.beta,
         eps, t, h);
     w->coded = 0;
@@ -434,8 +447,8 @@ run_layer(
     bool first_rows = i + 1 == e->conf.shape.layers && !last_all &&
                       e->conf.shape.pooling == WN_POOL_CLS;
 
-    if (l->precision == WN_FP32)
-        run_fp32(e, l, w);
+    if (l->precision <= WN_BFLOAT16)
+        run_floats(e, l, w);
     else
         wn_encoder_run_int8(e, l, w, first_rows);
 }
@@ -482,7 +495,7 @@ run_pooler(const struct wn_encoder *e, const float *cls, float *y, size_t n)
 {
     size_t h = e->conf.shape.hidden;
 
-    multiply(&e->pooler, cls, y, n);
+    multiply(e, &e->pooler, cls, y, n);
     if (e->conf.distil) {
         e->ops->relu(y, e->pooler.b, n, h);
         return;
@@ -505,6 +518,6 @@ wn_encoder_logits(const struct wn_encoder *e, struct wn_workspace *w,
     for (size_t s = 0; s < n; s++)
         memcpy(w->x + s * h, hidden + offsets[s] * h, h * sizeof(*hidden));
     run_pooler(e, w->x, w->y, n);
-    multiply(&e->classifier, w->y, logits, n);
+    multiply(e, &e->classifier, w->y, logits, n);
     e->ops->add_bias(logits, e->classifier.b, n, e->classifier.out);
 }

@@ -24,10 +24,17 @@
 
 enum wn_pooling { WN_POOL_MEAN, WN_POOL_CLS };
 
-/* Of a layer's products. Both int8 are the same where the CPU has VNNI; on
- * AVX2 alone the fine one has codes of 8 bits for 7, at five sixths of the
- * speed. A shape that the kernels do not fit runs in fp32. */
-enum wn_precision { WN_FP32, WN_INT8_FINE, WN_INT8, WN_PRECISIONS };
+/* Of a layer's products, finest first. bf16 is fp32's flow with products of
+ * inputs and weights rounded to bf16. Both int8 are the same where the CPU has
+ * VNNI; on AVX2 alone the fine one has codes of 8 bits for 7, at five sixths
+ * of the speed. A shape that the kernels do not fit runs in fp32. */
+enum wn_precision {
+    WN_FP32,
+    WN_BFLOAT16,
+    WN_INT8_FINE,
+    WN_INT8,
+    WN_PRECISIONS
+};
 extern const char *const wn_precision_names[WN_PRECISIONS];
 
 struct wn_encoder_conf {

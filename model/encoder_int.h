@@ -8,11 +8,12 @@
 #include "model/safetensors_int.h"
 
 /* A linear layer: y (T, out) = x (T, in) * w (out, in)^T + b (out). Of an int8
- * layer q is packed and w is NULL. */
+ * layer q is packed, of a bf16 layer h, and w is NULL. */
 struct wn_linear {
     float *w, *b;
     size_t out, in;
     struct wn_q8 q;
+    struct wn_b16 h;
 };
 struct wn_norm {
     float *gamma, *beta;

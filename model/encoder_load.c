@@ -208,7 +208,10 @@ pack(const struct loading *in, struct wn_linear *l, bool after_activation,
 
     if (in->scratch == NULL)
         return WN_OK;
-    rc = wn_encoder_pack(in->e, l, in->l->precision, after_activation, err);
+    if (in->l->precision == WN_BFLOAT16)
+        rc = wn_b16_pack(&l->h, l->w, l->out, l->in, err);
+    else
+        rc = wn_encoder_pack(in->e, l, in->l->precision, after_activation, err);
     l->w = NULL;
     return rc == WN_OK ? WN_OK : wn_fail_in(err, rc, "%s", name);
 }
@@ -240,7 +243,7 @@ load_qkv(const struct loading *in, struct wn_err *err)
     for (size_t i = 0; i < 3 && rc == WN_OK; i++)
         rc = load_rows(
             in->e, qkv, i * h, h, part_name(in->e, in->i, order[i], name), err);
-    if (rc == WN_OK && in->scratch != NULL)
+    if (rc == WN_OK && in->l->precision > WN_BFLOAT16)
         scale_queries(in->e, qkv);
     return rc == WN_OK ? pack(in, qkv, false, name, err) : rc;
 }

@@ -51,6 +51,13 @@ struct wn_q8 {
     float *bias;  /* (out) with low * the channel's sum, where above         */
 };
 
+/* The same in bf16, inputs in pairs: [out / 32][in / 2][32][2]. */
+#define WN_B16_PANEL 32
+struct wn_b16 {
+    size_t in, out; /* multiples of 64 */
+    uint16_t *w;
+};
+
 /* The middle code of codes 0 .. max, and the largest distance from it. */
 #define WN_CODE_ZERO(max) (((max) + 1) / 2)
 #define WN_CODE_REACH(max) (((max)-1) / 2)
@@ -103,6 +110,10 @@ struct wn_kernels {
         const void *k, const void *v, size_t stride, size_t len, size_t d,
         float *out, size_t out_stride, void *scratch);
     size_t (*attend_bytes)(size_t len, size_t d);
+
+    /* y (T, out) = x (T, in), rounded to bf16, * w^T, summed in fp32. */
+    void (*multiply_bf16)(
+        const struct wn_b16 *w, const float *x, size_t t, float *y);
 };
 
 /* The fastest table that this CPU runs and cap allows. */
@@ -126,5 +137,9 @@ enum wn_status wn_q8_pack(struct wn_q8 *ret, const struct wn_kernels *k,
     unsigned depth, const float *w, const float *b, size_t out, size_t in,
     bool above, float low, struct wn_err *err);
 void wn_q8_release(struct wn_q8 *q);
+/* Rounds w (out, in) to the nearest bf16; otherwise the same. */
+enum wn_status wn_b16_pack(struct wn_b16 *ret, const float *w, size_t out,
+    size_t in, struct wn_err *err);
+void wn_b16_release(struct wn_b16 *b);
 
 #endif

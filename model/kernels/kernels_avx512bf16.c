@@ -17,8 +17,58 @@ v_store_state(void *out, size_t at, vf x)
     store_bf16((uint16_t *)out + at, x);
 }
 
+INLINE __m512
+dot_pairs(__m512 acc, __m512i x, __m512i y)
+{
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(acc) : "v"(x), "v"(y));
+    return acc;
+}
+
+INLINE __m512i
+pair_at(const void *p)
+{
+    int32_t pair;
+
+    memcpy(&pair, p, sizeof(pair));
+    return _mm512_set1_epi32(pair);
+}
+
 #define OWN_ATTENTION
+#define OWN_PRODUCT
 #include "model/kernels/kernels_x86.inc"
+
+/* --- the product --- */
+
+struct b_rows {
+    uint16_t x[B_ROWS][B_DEPTH];
+};
+
+INLINE void
+b_put(struct b_rows *r, int i, size_t k, vf x)
+{
+    store_bf16(r->x[i] + k, x);
+}
+
+INLINE void
+b_step(int rows, const struct b_rows *r, size_t k, const uint32_t *w,
+    vf acc[B_ROWS][B_NV])
+{
+    __m512i pairs[B_NV];
+
+    UNROLL for (int v = 0; v < B_NV; v++) pairs[v] =
+        _mm512_load_si512(w + v * V);
+    UNROLL for (int i = 0; i < rows; i++)
+    {
+        __m512i x = pair_at(r->x[i] + k);
+
+        UNROLL for (int v = 0; v < B_NV; v++) acc[i][v] =
+            dot_pairs(acc[i][v], x, pairs[v]);
+    }
+}
+
+#include "model/kernels/kernels_bf16.inc"
+
+/* --- attention --- */
 
 #define QUERIES 8 /* rows of a block */
 
@@ -43,13 +93,6 @@ attend_bytes(size_t len, size_t d)
     size_t p = padded(len);
 
     return (p * d / 2 + p / 2 * d + QUERIES * p + QUERIES * p / 2) * 4;
-}
-
-INLINE __m512
-dot_pairs(__m512 acc, __m512i x, __m512i y)
-{
-    __asm__("vdpbf16ps %2, %1, %0" : "+v"(acc) : "v"(x), "v"(y));
-    return acc;
 }
 
 INLINE void
@@ -81,15 +124,6 @@ pack_values(const struct scratch *w, const uint16_t *v, size_t stride)
             _mm512_storeu_si512(to, _mm512_permutex2var_epi16(a, even, b));
             _mm512_storeu_si512(to + 16, _mm512_permutex2var_epi16(a, high, b));
         }
-}
-
-INLINE __m512i
-pair_at(const void *p)
-{
-    int32_t pair;
-
-    memcpy(&pair, p, sizeof(pair));
-    return _mm512_set1_epi32(pair);
 }
 
 /* n vectors of keys, from key j on. */

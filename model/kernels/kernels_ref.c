@@ -246,6 +246,25 @@ attend(const void *q, size_t q_stride, size_t queries, const void *k,
     }
 }
 
+/* --- the product in bf16 --- */
+
+static void
+multiply_bf16(const struct wn_b16 *w, const float *x, size_t t, float *y)
+{
+    for (size_t r = 0; r < t; r++)
+        for (size_t c = 0; c < w->out; c++) {
+            const uint16_t *col = w->w +
+                                  c / WN_B16_PANEL * WN_B16_PANEL * w->in +
+                                  c % WN_B16_PANEL * 2;
+            float acc = 0;
+
+            for (size_t k = 0; k < w->in; k++)
+                acc += wn_bf16_float(wn_bf16(x[r * w->in + k])) *
+                       wn_bf16_float(col[k / 2 * WN_B16_PANEL * 2 + k % 2]);
+            y[r * w->out + c] = acc;
+        }
+}
+
 const struct wn_kernels wn_kernels_ref = {
     .isa = WN_ISA_REF,
     .panel = PANEL,
@@ -261,4 +280,5 @@ const struct wn_kernels wn_kernels_ref = {
     .quantise_half = quantise_half,
     .attend = attend,
     .attend_bytes = attend_bytes,
+    .multiply_bf16 = multiply_bf16,
 };

@@ -159,3 +159,38 @@ wn_q8_release(struct wn_q8 *q)
     free(q->bias);
     memset(q, 0, sizeof(*q));
 }
+
+enum wn_status
+wn_b16_pack(struct wn_b16 *ret, const float *w, size_t out, size_t in,
+    struct wn_err *err)
+{
+    struct wn_b16 b = { .in = in, .out = out };
+
+    WN_ASSERT(in % 64 == 0);
+    WN_ASSERT(out % 64 == 0);
+    b.w = aligned_alloc(64, out * in * sizeof(*b.w));
+    if (b.w == NULL)
+        return wn_fail(err, WN_STOP, "weights: out of memory");
+    for (size_t c = 0; c < out; c++)
+        for (size_t k = 0; k < in; k++) {
+            float x = w[c * in + k];
+
+            if (!isfinite(x)) {
+                wn_b16_release(&b);
+                return wn_fail(err, WN_REJECT,
+                    "channel %zu: a weight is not a finite number", c);
+            }
+            b.w[c / WN_B16_PANEL * WN_B16_PANEL * in +
+                k / 2 * WN_B16_PANEL * 2 + c % WN_B16_PANEL * 2 + k % 2] =
+                wn_bf16(x);
+        }
+    *ret = b;
+    return WN_OK;
+}
+
+void
+wn_b16_release(struct wn_b16 *b)
+{
+    free(b->w);
+    memset(b, 0, sizeof(*b));
+}

@@ -64,8 +64,8 @@ struct batch {
 static void
 fill(struct batch *b)
 {
-    static const size_t lengths[SEQUENCES] = { 3, 1, 40, 17, 20, 2, 7, 33, 8,
-        5, 1, 12 };
+    static const size_t lengths[SEQUENCES] = { 3, 1, 40, 17, 20, 2, 7, 33, 8, 5,
+        1, 12 };
     uint64_t rnd = wn_test_seed();
 
     b->n = SEQUENCES;
@@ -153,16 +153,19 @@ every_table_is_near_to_fp32(void **state)
         run(e, &batch, want, NULL);
         wn_encoder_free(e);
         for (int isa = WN_ISA_REF; isa < WN_ISAS; isa++) {
-            double fast, fine;
+            double fast, fine, half;
 
             if (wn_kernels_of((enum wn_isa)isa) == NULL)
                 continue;
             fast = least_cosine(dir, (enum wn_isa)isa, WN_INT8);
             fine = least_cosine(dir, (enum wn_isa)isa, WN_INT8_FINE);
-            print_message("# %s pooling, %s: cosine at least %.5f, fine %.5f\n",
-                poolings[p], wn_isa_names[isa], fast, fine);
+            half = least_cosine(dir, (enum wn_isa)isa, WN_BFLOAT16);
+            print_message("# %s pooling, %s: cosine at least %.5f, fine %.5f, "
+                          "bf16 %.5f\n",
+                poolings[p], wn_isa_names[isa], fast, fine, half);
             assert_true(fast > 0.97); /* of tokens drawn at random */
             assert_true(fine > 0.985);
+            assert_true(half > 0.9995);
         }
     }
 }
@@ -307,12 +310,12 @@ layers_may_ask_for_more_precision(void **state)
 {
     struct wn_encoder *e = open_as(
         folder_with("precision",
-            "[\"int8\",\"fp32\",\"int8-fine\",\"int8\",\"int8\",\"fp32\"]"),
+            "[\"int8\",\"fp32\",\"int8-fine\",\"int8\",\"bf16\",\"fp32\"]"),
         WN_ISA_AVX512VNNI, WN_INT8);
 
     (void)state;
     fill(&batch);
-    assert_non_null(strstr(wn_encoder_kernels(e), "int8, 3 of 6 layers finer"));
+    assert_non_null(strstr(wn_encoder_kernels(e), "int8, 4 of 6 layers finer"));
     run(e, &batch, got, NULL);
     wn_encoder_free(e);
     e = open_as(WEIGHTS, WN_ISA_REF, WN_FP32);

@@ -629,6 +629,62 @@ attention_of_every_length_is_that_of_the_definition(void **state)
 
 /* --- choosing --- */
 
+/* --- the product in bf16 --- */
+
+/* 640 inputs: more than a block of them, and no multiple of it. */
+static void
+check_bf16(const struct wn_kernels *k)
+{
+    static const size_t rows[] = { 1, 2, 3, 7, 8, 9, 17 };
+    const size_t out = 192, in = 640, most = 17;
+    float *w = floats(out * in, 1), *x = floats(most * in, 3);
+    float *want = bytes(most * out * sizeof(*want));
+    struct wn_err err;
+    struct wn_b16 b;
+
+    x[0] = 0;
+    x[1] = 1e30f;
+    w[1] = 1e-30f;
+    assert_wn_ok(wn_b16_pack(&b, w, out, in, &err), &err);
+    for (size_t r = 0; r < most; r++)
+        for (size_t c = 0; c < out; c++) {
+            double sum = 0;
+
+            for (size_t i = 0; i < in; i++)
+                sum += (double)wn_bf16_float(wn_bf16(x[r * in + i])) *
+                       wn_bf16_float(wn_bf16(w[c * in + i]));
+            want[r * out + c] = (float)sum;
+        }
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        float *y = bytes(most * out * sizeof(*y));
+
+        k->multiply_bf16(&b, x, rows[n], y);
+        for (size_t i = 0; i < rows[n] * out; i++)
+            assert_true(
+                fabsf(y[i] - want[i]) <= 1e-4f + 1e-5f * fabsf(want[i]));
+        for (size_t i = rows[n] * out * sizeof(*y); i < most * out * sizeof(*y);
+             i++)
+            assert_int_equal(((uint8_t *)y)[i], 0xa5);
+        free(y);
+    }
+    wn_b16_release(&b);
+    w[5] = NAN;
+    assert_int_equal(wn_b16_pack(&b, w, out, in, &err), WN_REJECT);
+    free(want);
+    free(x);
+    free(w);
+}
+
+static void
+bf16_products_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    assert_int_equal(wn_bf16(1.00390625f), 0x3f80); /* ties to even: down */
+    assert_int_equal(wn_bf16(1.01171875f), 0x3f82); /* and up             */
+    assert_int_equal(wn_bf16(-1.004f), 0xbf81);
+    each_table(check_bf16);
+}
+
 static void
 a_cap_is_kept_and_the_reference_is_always_there(void **state)
 {
@@ -704,6 +760,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(codes_are_within_half_a_step),
     cmocka_unit_test(norm_is_layer_norm_and_its_codes),
     cmocka_unit_test(attention_of_every_length_is_that_of_the_definition),
+    cmocka_unit_test(bf16_products_are_those_of_the_definition),
     cmocka_unit_test(a_cap_is_kept_and_the_reference_is_always_there),
     cmocka_unit_test(tables_are_timed_beside_plain_c),
 };
