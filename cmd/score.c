@@ -379,7 +379,7 @@ load(struct wn_score *s, const struct wn_options *o)
     if (s->threads == 0)
         s->threads = cores > 0 && cores <= 256 ? (size_t)cores : 1;
     s->windows_max = (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS);
-    s->batch_posts = (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH);
+    s->batch_tokens = (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH);
     s->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     if (wn_cmd_policy_open(&s->policy, o, &err) != WN_OK ||
         wn_cmd_classifier(&s->classifier, NULL, o, &err) != WN_OK)

@@ -12,12 +12,12 @@
 #include "core/item.h"
 #include "policies/policy.h"
 
-#define WN_SCORE_BATCH_MAX 1024 /* score.batch_posts is at most this */
+#define WN_SCORE_BATCH_MAX 1024 /* posts of a batch, however light */
 
 struct wn_score {
     struct wn_classifier *classifier;
     struct wn_policy *policy;
-    size_t threads, windows_max, batch_posts, bytes_max;
+    size_t threads, windows_max, batch_tokens, bytes_max;
 };
 
 /* Parsed items (dead ones are passed over) get signals and a verdict. */

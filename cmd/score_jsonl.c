@@ -33,7 +33,7 @@
 struct batch {
     uint64_t number;
     uint64_t first_line;
-    size_t n, bytes;
+    size_t n, bytes, tokens;                   /* estimated */
     struct wn_item *items[WN_SCORE_BATCH_MAX]; /* NULL: a blank line */
     struct wn_buf out;
 };
@@ -145,10 +145,18 @@ add_line(struct flow *f, struct batch *b, const struct wn_line *line)
         }
         item->rec.time_us = WN_TIME_UNKNOWN;
         item->rec.raw = (struct wn_str){ raw, line->len };
+        b->tokens += wn_item_weight(item);
     }
     b->items[b->n++] = item;
     b->bytes += line->len;
     return true;
+}
+
+static bool
+is_full(const struct flow *f, const struct batch *b)
+{
+    return b->n == WN_SCORE_BATCH_MAX || b->bytes >= BATCH_BYTES ||
+           b->tokens >= f->score->batch_tokens;
 }
 
 /* Every whole line that is there; of the last, at the end, all the rest. */
@@ -165,8 +173,7 @@ take_lines(struct flow *f, struct wn_lines *lines, struct batch **b,
         if (*b == NULL || !add_line(f, *b, &line))
             return false;
         ++*count;
-        if (((*b)->n == f->score->batch_posts || (*b)->bytes >= BATCH_BYTES) &&
-            !send_batch(f, b))
+        if (is_full(f, *b) && !send_batch(f, b))
             return false;
     }
     return true;

@@ -50,3 +50,11 @@ wn_item_free(struct wn_item *item)
     wn_arena_release(&item->arena);
     free(item);
 }
+
+size_t
+wn_item_weight(const struct wn_item *item)
+{
+    size_t n = item->rec.raw.len / 4 + 1;
+
+    return n < WN_ITEM_WEIGHT_MAX ? n : WN_ITEM_WEIGHT_MAX;
+}

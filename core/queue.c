@@ -128,6 +128,16 @@ wait_not_empty(struct wn_queue *q, int timeout_ms)
     }
 }
 
+/* `taken` places are free. */
+static void
+wake_putters(struct wn_queue *q, size_t taken)
+{
+    if (taken > 1)
+        pthread_cond_broadcast(&q->not_full);
+    else if (taken == 1)
+        pthread_cond_signal(&q->not_full);
+}
+
 size_t
 wn_queue_take_many(struct wn_queue *q, void **items, size_t n, int timeout_ms)
 {
@@ -137,10 +147,29 @@ wn_queue_take_many(struct wn_queue *q, void **items, size_t n, int timeout_ms)
     wait_not_empty(q, timeout_ms);
     while (taken < n && q->n > 0)
         items[taken++] = pop(q);
-    if (taken > 1)
-        pthread_cond_broadcast(&q->not_full);
-    else if (taken == 1)
-        pthread_cond_signal(&q->not_full);
+    wake_putters(q, taken);
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+size_t
+wn_queue_take_within(struct wn_queue *q, void **items, size_t n, size_t most,
+    size_t (*weigh)(const void *item))
+{
+    size_t taken = 0, sum = 0;
+
+    pthread_mutex_lock(&q->lock);
+    wait_not_empty(q, -1);
+    while (taken < n && q->n > 0) {
+        sum += weigh(q->items[q->first]);
+        if (taken > 0 && sum > most)
+            break;
+        items[taken++] = pop(q);
+    }
+    /* Another taker may have what is left. */
+    if (q->n > 0)
+        pthread_cond_signal(&q->not_empty);
+    wake_putters(q, taken);
     pthread_mutex_unlock(&q->lock);
     return taken;
 }

@@ -4,7 +4,7 @@
  */
 #include "ingest/service_int.h"
 
-#define BATCH_MAX 1024 /* of option score.batch_posts */
+#define BATCH_MAX 1024 /* posts, however light */
 
 enum { STAGE_PARSE = 0, STAGE_POLICY = 3 }; /* of WN_M_STAGE_SECONDS */
 
@@ -101,8 +101,16 @@ keep_live(struct wn_svc *svc, struct wn_item **items, size_t n)
     return kept;
 }
 
+static size_t
+weigh(const void *item)
+{
+    return wn_item_weight(item);
+}
+
+/* A batch is what is waiting, up to `tokens`. It never waits for company: two
+ * posts cost the encoder about what each costs alone. */
 static enum wn_status
-work(struct wn_svc *svc, struct wn_scorer *scorer, size_t batch,
+work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
     struct wn_err *err)
 {
     struct wn_item *items[BATCH_MAX];
@@ -110,7 +118,8 @@ work(struct wn_svc *svc, struct wn_scorer *scorer, size_t batch,
     size_t n, i;
 
     for (;;) {
-        n = wn_queue_take_many(svc->to_score, (void **)items, batch, -1);
+        n = wn_queue_take_within(
+            svc->to_score, (void **)items, BATCH_MAX, tokens, weigh);
         if (n == 0)
             return WN_OK; /* closed and drained */
         n = keep_live(svc, items, n);

@@ -45,7 +45,7 @@ run_service(struct kit *k, const char *path)
         "{\"policy\":\"kit\",\"version\":\"1\",\"rules\":[]}";
     const char *const settings[][2] = { { "ingest.source", "jsonl" },
         { "ingest.path", path }, { "database.url", k->worker },
-        { "score.threads", "3" }, { "score.batch_posts", "7" },
+        { "score.threads", "3" }, { "score.batch_tokens", "500" },
         { "store.batch_rows", "100" } };
     struct wn_service_conf conf = { .score_instead = stub_score,
         .stop = &stop };

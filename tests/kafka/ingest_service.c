@@ -212,7 +212,7 @@ begin_paused(struct bench *b, struct svc *s)
     atomic_store(&stub_us, 1000000);
     svc_begin(s, b,
         (const char *const[]){
-            "ingest.bytes_max", "6m", "score.batch_posts", "4", NULL });
+            "ingest.bytes_max", "6m", "score.batch_tokens", "200", NULL });
     wait_metric(WN_M_PAUSES, pauses + 1);
 }
 

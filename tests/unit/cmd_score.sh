@@ -45,8 +45,8 @@ while [ $i -lt 400 ]; do
     i=$((i + 1))
     echo "{\"id\":\"$i\",\"text\":\"note $i about bread, rain and $((i * 7919)) other things\"}"
 done >"$dir/many"
-"$w" score --jsonl --score.threads=1 --score.batch_posts=1 <"$dir/many" >"$dir/one"
-"$w" score --jsonl --score.threads=4 --score.batch_posts=9 <"$dir/many" >"$dir/four"
+"$w" score --jsonl --score.threads=1 --score.batch_tokens=1 <"$dir/many" >"$dir/one"
+"$w" score --jsonl --score.threads=4 --score.batch_tokens=300 <"$dir/many" >"$dir/four"
 cmp "$dir/one" "$dir/four" >/dev/null || wrong 'output depends on threads or batches'
 same "$(sed -n 's/^{"id":"\([0-9]*\)".*/\1/p' "$dir/four" | tr '\n' ' ')" "$(seq 1 400 | tr '\n' ' ')" 'order'
 

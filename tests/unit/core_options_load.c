@@ -323,9 +323,9 @@ options_later_sources_win(void **state)
 {
     char config[4300], line[4400], other[4300],
         *env[] = { config, "WINNOW_SCORE_THREADS=2",
-            "WINNOW_SCORE_BATCH_POSTS=2", NULL };
+            "WINNOW_SCORE_BATCH_TOKENS=2", NULL };
 
-    write_file("score.threads = 1\nscore.batch_posts = 1\n"
+    write_file("score.threads = 1\nscore.batch_tokens = 1\n"
                "score.windows_max = 1\n");
     snprintf(config, sizeof(config), "WINNOW_CONFIG=%s", path);
     assert_wn_ok(load("run --score.threads=3", env), &err);

@@ -174,6 +174,35 @@ queue_hands_every_item_to_exactly_one_of_many_threads(void **state)
     wn_queue_free(s.q, NULL);
 }
 
+static size_t
+weigh(const void *item)
+{
+    return (size_t)((const int *)item - numbers);
+}
+
+static void
+queue_takes_within_a_weight_and_one_at_least(void **state)
+{
+    struct wn_queue *q = wn_queue_new(8);
+    void *got[8];
+
+    /* item n weighs n */
+    wn_queue_put(q, &numbers[9]);
+    wn_queue_put(q, &numbers[2]);
+    wn_queue_put(q, &numbers[3]);
+    wn_queue_put(q, &numbers[1]);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 1);
+    assert_ptr_equal(got[0], &numbers[9]);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 2);
+    assert_ptr_equal(got[1], &numbers[3]);
+    wn_queue_put(q, &numbers[1]);
+    assert_int_equal(wn_queue_take_within(q, got, 1, 5, weigh), 1);
+    wn_queue_close(q);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 1);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 0);
+    wn_queue_free(q, NULL);
+}
+
 static void *
 put_one_more(void *arg)
 {
@@ -232,6 +261,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(queue_free_drops_what_is_left),
     cmocka_unit_test(queue_a_size_beyond_memory_is_refused),
     cmocka_unit_test(queue_hands_every_item_to_exactly_one_of_many_threads),
+    cmocka_unit_test(queue_takes_within_a_weight_and_one_at_least),
     cmocka_unit_test(queue_close_wakes_who_waits_on_either_side),
     cmocka_unit_test(
         queue_a_full_queue_takes_the_waiting_item_when_there_is_room),
