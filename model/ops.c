@@ -9,8 +9,6 @@
 #include "model/ops.h"
 
 #include <float.h>
-#include <stdint.h>
-#include <string.h>
 
 #if defined(__GNUC__) && !defined(__clang__)
 /* -O2 of gcc 12 leaves these loops scalar, and so does its care for
@@ -18,60 +16,19 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
+#include "model/ops_int.h"
+
 #define LANES 16
-#define BODY static inline __attribute__((always_inline))
+#define BODY WN_OPS_ONE
 
-/*
- * e^x for x <= 0, to 2 ulp; below -87 it is about 1e-38, never a subnormal.
- * Adding 1.5 * 2^23 leaves the nearest integer in the low bits. ln 2 is taken
- * away in two parts, the first with few bits, so that n * part is exact.
- * One bound and not two, because gcc makes a jump of two; and n stays in its
- * float's bits, so that NaN is never converted but passed on.
- */
-BODY float
-exp_down(float x)
-{
-    const float magic = 12582912.0f;
-    float t, n, r, p;
-    uint32_t bits;
-
-    x = x < -87.0f ? -87.0f : x;
-    t = x * 1.44269504089f + magic;
-    n = t - magic;
-    r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
-    p = 1.0f / 5040;
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    memcpy(&bits, &t, sizeof(bits));
-    bits = (bits + 127) << 23; /* magic's own bits are shifted out */
-    memcpy(&t, &bits, sizeof(t));
-    return p * t;
-}
-
-/*
- * erfc(z) for z >= 0 is poly(1 / (1 + p z)) * e^(-z z) to 1.5e-7 (Abramowitz
- * and Stegun, 7.1.26), and gelu(x) = max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2):
- * no branch for the compiler, and no digits cancel for negative x.
- */
+/* gelu(x) = max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2): no branch for the
+ * compiler, and no digits cancel for negative x. */
 BODY float
 gelu_erf_one(float x)
 {
-    float a = __builtin_fabsf(x), z = a * 0.70710678118654752f;
-    float t = 1.0f / (1.0f + 0.3275911f * z);
-    float q = 1.061405429f;
+    float a = __builtin_fabsf(x);
 
-    q = q * t - 1.453152027f;
-    q = q * t + 1.421413741f;
-    q = q * t - 0.284496736f;
-    q = q * t + 0.254829592f;
-    q = q * t * exp_down(-z * z);
-    return 0.5f * (x + a - a * q);
+    return 0.5f * (x + a - a * wn_erfc_up(a * 0.70710678118654752f));
 }
 
 /*
@@ -83,7 +40,7 @@ gelu_tanh_one(float x)
 {
     float a = __builtin_fabsf(x);
     float u = 0.79788456080286536f * (a + 0.044715f * a * a * a);
-    float t = exp_down(-2.0f * u);
+    float t = wn_exp_down(-2.0f * u);
 
     return 0.5f * (x + a + (x - a) * t) / (1.0f + t);
 }
@@ -205,7 +162,7 @@ softmax_body(float *x, float scale, size_t rows, size_t n)
         float m = largest(x, n), inv;
 
         for (size_t i = 0; i < n; i++)
-            x[i] = exp_down((x[i] - m) * scale);
+            x[i] = wn_exp_down((x[i] - m) * scale);
         inv = 1.0f / sum(x, n);
         for (size_t i = 0; i < n; i++)
             x[i] *= inv;
