@@ -64,29 +64,53 @@ copy(struct wn_data *d, const json_t *v, struct wn_str *ret, struct wn_err *err)
 }
 
 static enum wn_status
-read_labels(const json_t *labels, int8_t ret[WN_HEADS], struct wn_err *err)
+read_label(
+    const json_t *labels, const char *name, int8_t *ret, struct wn_err *err)
 {
+    const json_t *v = json_object_get(labels, name);
+    json_int_t n = json_integer_value(v);
+
+    *ret = -1;
+    if (v == NULL || json_is_null(v))
+        return WN_OK;
+    if (!json_is_integer(v) || (n != 0 && n != 1))
+        return wn_fail(
+            err, WN_REJECT, "label \"%s\" is not 1, 0 or null", name);
+    *ret = (int8_t)n;
+    return WN_OK;
+}
+
+static enum wn_status
+read_labels(const json_t *labels, struct wn_data_row *row, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
     if (!json_is_object(labels))
         return wn_fail(err, WN_REJECT, "\"labels\" is not an object");
-    for (size_t h = 0; h < WN_HEADS; h++) {
-        const json_t *v = json_object_get(labels, label_names[h]);
-        json_int_t n = json_integer_value(v);
-
-        if (v == NULL || json_is_null(v))
-            ret[h] = -1;
-        else if (json_is_integer(v) && (n == 0 || n == 1))
-            ret[h] = (int8_t)n;
-        else
-            return wn_fail(err, WN_REJECT, "label \"%s\" is not 1, 0 or null",
-                label_names[h]);
+    for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++)
+        rc = read_label(labels, label_names[h], &row->labels[h], err);
+    for (size_t b = 0; rc == WN_OK && b < WN_BAITS; b++) {
+        rc = read_label(labels, wn_bait_names[b], &row->baits[b], err);
+        /* What is no bait is none of its kinds. */
+        if (row->baits[b] < 0 && row->labels[WN_BAIT] == 0)
+            row->baits[b] = 0;
     }
-    return WN_OK;
+    return rc;
+}
+
+/* A string that need not be there. */
+static enum wn_status
+copy_member(struct wn_data *d, const json_t *o, const char *name,
+    struct wn_str *ret, struct wn_err *err)
+{
+    const json_t *v = json_object_get(o, name);
+
+    return json_is_string(v) ? copy(d, v, ret, err) : WN_OK;
 }
 
 static enum wn_status
 read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
 {
-    const json_t *id = json_object_get(o, "id");
     const json_t *text = json_object_get(o, "text");
     const json_t *source = json_object_get(o, "source");
     struct wn_data_row row = { 0 };
@@ -96,11 +120,15 @@ read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
         return wn_fail(err, WN_REJECT, "\"text\" is not a string");
     if (source != NULL && !json_is_string(source))
         return wn_fail(err, WN_REJECT, "\"source\" is not a string");
-    rc = read_labels(json_object_get(o, "labels"), row.labels, err);
+    rc = read_labels(json_object_get(o, "labels"), &row, err);
     if (rc == WN_OK)
         rc = copy(d, text, &row.text, err);
-    if (rc == WN_OK && json_is_string(id))
-        rc = copy(d, id, &row.id, err);
+    if (rc == WN_OK)
+        rc = copy_member(d, o, "id", &row.id, err);
+    if (rc == WN_OK)
+        rc = copy_member(d, o, "lang", &row.lang, err);
+    if (rc == WN_OK)
+        rc = copy_member(d, o, "kind", &row.kind, err);
     if (rc == WN_OK)
         rc = find_source(d, source == NULL ? "" : json_string_value(source),
             &row.source, err);

@@ -4,7 +4,8 @@
  *   {"id","text","labels":{"spam","scam","bait","ai"},"lang","source"}
  *
  * A label is 1, 0 or null (unknown: masked, never a negative). The data's "ai"
- * is the head ai_text. Unknown members are passed over.
+ * is the head ai_text. "labels" may have bait's kinds too ("bait_vote", ...),
+ * and a row "kind" and "lang". Other members are passed over.
  */
 #ifndef WN_CMD_DATA_H
 #define WN_CMD_DATA_H
@@ -17,8 +18,10 @@
 
 struct wn_data_row {
     struct wn_str id, text;
-    int8_t labels[WN_HEADS]; /* 1, 0 or -1 for unknown */
-    uint16_t source;         /* index of sources       */
+    struct wn_str lang, kind; /* empty where not given */
+    int8_t labels[WN_HEADS];  /* 1, 0 or -1 for unknown */
+    int8_t baits[WN_BAITS];   /* the same; all 0 where bait is */
+    uint16_t source;          /* index of sources       */
 };
 
 /* Rows of one or several files. One thread. */

@@ -13,6 +13,8 @@ const char *const wn_head_names[WN_HEADS] = {
     [WN_AI_TEXT] = "ai_text",
 };
 
+const char *const wn_bait_names[WN_BAITS] = { "bait_vote", "bait_react",
+    "bait_share", "bait_tag", "bait_comment" };
 const char *const wn_action_names[WN_ACTIONS] = {
     [WN_ALLOW] = "allow",
     [WN_LABEL] = "label",

@@ -17,6 +17,17 @@
 enum wn_head { WN_SPAM, WN_SCAM, WN_BAIT, WN_AI_TEXT, WN_HEADS };
 extern const char *const wn_head_names[WN_HEADS]; /* "spam", ..., "ai_text" */
 
+/* What engagement bait asks for: labels beside bait's head. */
+enum wn_bait_kind {
+    WN_BAIT_VOTE,
+    WN_BAIT_REACT,
+    WN_BAIT_SHARE,
+    WN_BAIT_TAG,
+    WN_BAIT_COMMENT,
+    WN_BAITS
+};
+extern const char *const wn_bait_names[WN_BAITS]; /* "bait_vote", ... */
+
 /* Weakest first: the strongest matching rule wins. */
 enum wn_action {
     WN_ALLOW,
