@@ -1,162 +1,18 @@
 /*
  * winnow train: makes a folder of weights from labelled texts.
  *
- * The encoder stays as it is and is read once (rounded to int8 first, so that
- * training sees the numbers that scoring will see); what is learnt is linear
- * and takes seconds. One thread but for the encoder.
+ * First the encoder learns (tune.h), but for --heads-only. Then it stays as it
+ * is and is read once (rounded to int8 first, so that what follows sees the
+ * numbers that scoring will see); what is learnt there is linear and takes
+ * seconds.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/tools.h"
 #include "cmd/train_int.h"
-
-#define ROWS_PER_SOURCE 3000
-#define SEED 1
-#define NAME "winnow-minilm-1"
-#define THREADS_MAX 64
-
-static const char usage[] =
-    "Usage: winnow train --heads-only --data DIR --base DIR --out DIR "
-    "[OPTIONS]\n"
-    "\n"
-    "Makes weights from labelled texts: the four heads on a frozen encoder, "
-    "the\n"
-    "n-gram part beside it, their sum as a probability, and a threshold a "
-    "head\n"
-    "that lets 1 % of dev's negatives through.\n"
-    "\n"
-    "  --heads-only   the encoder is not changed (the one way there is)\n"
-    "  --data DIR     has train.jsonl.gz and dev.jsonl.gz, or without .gz; "
-    "each line\n"
-    "                 {\"id\",\"text\",\"labels\":{\"spam\",\"scam\",\"bait\","
-    "\"ai\"},\"source\"}\n"
-    "                 with labels 1, 0 or null for unknown\n"
-    "  --base DIR     a Hugging Face folder of BERT, MiniLM or DistilBERT:\n"
-    "                 config.json, model.safetensors, vocab.txt\n"
-    "  --out DIR      where the weights go: made in DIR.tmp, which then\n"
-    "                 takes the place of DIR; refused where DIR holds other\n"
-    "                 files than weights\n"
-    "  --cache FILE   keeps what the encoder said: training that was stopped "
-    "goes on,\n"
-    "                 and the next one skips it\n"
-    "  --rows-per-source N  at most so many texts of a source of train go "
-    "through the\n"
-    "                 encoder (3000; 0: all); the n-grams read all\n"
-    "  --test FILE    is measured at the end and chooses nothing\n"
-    "  --about FILE   Markdown that ends the card: licences, limits\n"
-    "  --name NAME    of the weights (" NAME ")\n"
-    "  --threads N    that run the encoder (one a core)\n"
-    "  --seed N       the same seed gives the same weights\n"
-    "\n"
-    "Examples:\n"
-    "  winnow train --heads-only --data text --base all-MiniLM-L6-v2 --out "
-    "weights\n"
-    "  winnow train --heads-only --data text --base all-MiniLM-L6-v2 --out "
-    "weights \\\n"
-    "      --cache features.bin --test text/test.jsonl.gz\n";
-
-/* --- arguments --- */
-
-/* Takes a number; false and printed where it is none. */
-static bool
-take_number(int *argc, char **argv, const char *name, size_t max, uint64_t *ret)
-{
-    const char *s = wn_cmd_take(argc, argv, name);
-    unsigned long long n;
-    char *end;
-
-    if (s == NULL)
-        return true;
-    errno = 0;
-    n = strtoull(s, &end, 10);
-    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n > max) {
-        wn_cmd_usage("train", "%s '%.40s' is not a whole number up to %zu",
-            name, s, max);
-        return false;
-    }
-    *ret = n;
-    return true;
-}
-
-static bool
-take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t rows = ROWS_PER_SOURCE, threads = cores > 0 ? (uint64_t)cores : 1;
-
-    conf->seed = SEED;
-    if (!take_number(argc, argv, "--rows-per-source", UINT32_MAX, &rows) ||
-        !take_number(argc, argv, "--threads", THREADS_MAX, &threads) ||
-        !take_number(argc, argv, "--seed", INT64_MAX, &conf->seed))
-        return false;
-    conf->rows_per_source = (size_t)rows;
-    conf->threads = threads > 0 ? (size_t)threads : 1;
-    return true;
-}
-
-/* What can be known before hours of work is; 0 or the exit status. */
-static int
-check_arguments(struct wn_train_conf_cmd *conf)
-{
-    struct wn_err err = { "" };
-
-    if (!wn_joint_is_name(conf->name, strlen(conf->name)))
-        return wn_cmd_usage("train",
-            "--name takes 1 to %d letters, digits, '-', '_' and '.'",
-            WN_JOINT_NAME_MAX);
-    if (wn_train_read_about(conf, &err) != WN_OK)
-        return wn_cmd_fail(1, "train", "--about: %s", err.text);
-    if (wn_train_folder_check(conf, &err) != WN_OK)
-        return wn_cmd_fail(1, "train", "--out: %s", err.text);
-    return 0;
-}
-
-/* 0, or the exit status of an error, which is printed. */
-static int
-take_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
-{
-    const struct {
-        const char *name, **to;
-        bool must;
-    } texts[] = {
-        { "--data", &conf->data_dir, true },
-        { "--base", &conf->base_dir, true },
-        { "--out", &conf->out, true },
-        { "--cache", &conf->cache, false },
-        { "--test", &conf->test, false },
-        { "--about", &conf->about, false },
-        { "--name", &conf->name, false },
-    };
-    bool heads_only = wn_cmd_take_switch(&argc, argv, "--heads-only");
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        *texts[i].to = wn_cmd_take(&argc, argv, texts[i].name);
-        if (*texts[i].to != NULL && **texts[i].to == '\0')
-            return wn_cmd_usage("train", "%s needs a value", texts[i].name);
-    }
-    if (!take_numbers(&argc, argv, conf))
-        return 2;
-    if (argc > 1)
-        return wn_cmd_usage("train", "what is '%.80s' for?", argv[1]);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (texts[i].must && *texts[i].to == NULL)
-            return wn_cmd_usage("train", "%s is missing", texts[i].name);
-    if (!heads_only)
-        return wn_cmd_usage("train",
-            "without --heads-only the encoder would change too, which this "
-            "version cannot do");
-    if (conf->name == NULL)
-        conf->name = NAME;
-    return check_arguments(conf);
-}
-
-/* --- the work --- */
 
 struct job {
     struct wn_train_conf_cmd conf;
@@ -177,15 +33,19 @@ read_data(struct job *j, struct wn_err *err)
     enum wn_status rc = WN_OK;
 
     for (size_t i = 0; rc == WN_OK && i < 2; i++) {
-        j->sets_n++;
-        rc = wn_train_set_read(&j->sets[i], j->conf.data_dir, names[i], err);
+        wn_train_set_init(&j->sets[j->sets_n++]);
+        for (size_t k = 0; rc == WN_OK && k < j->conf.data_n; k++)
+            rc = wn_train_set_read(
+                &j->sets[i], j->conf.data_dirs[k], names[i], err);
+        if (rc == WN_OK && j->conf.left_out != NULL)
+            rc = wn_train_set_leave_out(&j->sets[i], j->conf.left_out, err);
         if (rc == WN_OK)
             rc = wn_train_set_pick(&j->sets[i],
                 i == 0 ? j->conf.rows_per_source : 0, j->conf.seed,
                 i == 0 ? 1 : WN_TRAIN_WINDOWS, err);
     }
     if (rc == WN_OK && j->conf.test != NULL) {
-        j->sets_n++;
+        wn_train_set_init(&j->sets[j->sets_n++]);
         rc = wn_train_set_read(&j->sets[2], NULL, j->conf.test, err);
         if (rc == WN_OK)
             rc = wn_train_set_pick(&j->sets[2], 0, 0, WN_TRAIN_WINDOWS, err);
@@ -267,11 +127,32 @@ make(struct job *j, struct wn_err *err)
     return rc;
 }
 
+/* What is tuned is the base of all that follows. */
+static enum wn_status
+tune(struct job *j, struct wn_err *err)
+{
+    struct wn_tune_conf *t = &j->conf.tune;
+    enum wn_status rc;
+
+    if (j->conf.heads_only)
+        return WN_OK;
+    t->base_dir = j->conf.base_dir;
+    snprintf(
+        t->dir, sizeof(t->dir), "%.*s.tuned", PATH_MAX - 16, j->conf.out_dir);
+    snprintf(t->checkpoint, sizeof(t->checkpoint), "%.*s.checkpoint",
+        PATH_MAX - 16, j->conf.out_dir);
+    rc = wn_tune(t, &j->sets[0], err);
+    j->conf.base_dir = t->dir;
+    return rc;
+}
+
 static enum wn_status
 train(struct job *j, struct wn_err *err)
 {
     enum wn_status rc = read_data(j, err);
 
+    if (rc == WN_OK)
+        rc = tune(j, err);
     if (rc != WN_OK)
         return rc;
     rc = make(j, err);
@@ -317,9 +198,9 @@ wn_cmd_train(int argc, char **argv)
     enum wn_status rc;
     int status;
 
-    if (wn_cmd_help(argc, argv, usage, NULL))
+    if (wn_cmd_help(argc, argv, wn_train_usage, NULL))
         return 0;
-    status = take_arguments(argc, argv, &j.conf);
+    status = wn_train_arguments(argc, argv, &j.conf);
     if (status == 0) {
         wn_hash_setup();
         rc = train(&j, &err);

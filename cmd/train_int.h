@@ -1,7 +1,9 @@
 /*
  * What the files of `winnow train` share.
  *
- *   train.c           arguments and the order of the work
+ *   train.c           the order of the work
+ *   train_args.c      arguments
+ *   tune*.c           fine-tuning of the encoder: see tune.h
  *   train_features.c  the encoder's numbers of every window, kept in a file
  *   train_set.c       labelled texts, cut into windows, their n-grams
  *   train_fit.c       heads, n-grams, what joins them, thresholds
@@ -19,6 +21,7 @@
 
 #include "cmd/data.h"
 #include "cmd/train_features.h"
+#include "cmd/tune.h"
 #include "core/buf.h"
 #include "core/hash.h"
 #include "model/encoder.h"
@@ -31,14 +34,26 @@
 #define WN_TRAIN_WINDOWS 4
 #define WN_TRAIN_FPR 0.01 /* what the shipped thresholds allow on dev */
 
+#define WN_TRAIN_FILES_MAX 8
+
 struct wn_train_conf_cmd {
-    const char *data_dir, *base_dir, *out;
+    const char *data_dirs[WN_TRAIN_FILES_MAX];
+    size_t data_n;
+    const char *base_dir, *out;
     const char *cache, *test, *about, *name;
+    const char *left_out;     /* sources, with commas; or NULL */
     struct wn_buf about_text; /* what `about` holds                    */
     char out_dir[PATH_MAX];   /* `out`, by wn_train_folder_check()     */
     size_t rows_per_source, threads;
     uint64_t seed;
+    bool heads_only;
+    struct wn_tune_conf tune;
 };
+
+/* Fills conf from the command line. 0, or the exit status of an error, which
+ * is printed. */
+int wn_train_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf);
+extern const char wn_train_usage[];
 
 /*
  * One file of labelled texts. Row r has windows first[r] .. first[r + 1];
@@ -46,8 +61,11 @@ struct wn_train_conf_cmd {
  */
 struct wn_train_set {
     struct wn_data data;
-    char file[4096];
-    uint8_t sha256[WN_SHA256];
+    struct wn_train_file {
+        char path[4096];
+        uint8_t sha256[WN_SHA256];
+    } files[WN_TRAIN_FILES_MAX];
+    size_t files_n;
     size_t *first, *offsets;
     uint32_t *rows;
     size_t windows_n, windows_cap, rows_cap;
@@ -58,9 +76,14 @@ struct wn_train_set {
 /* The next of a sequence that its seed fixes. */
 uint64_t wn_train_random(uint64_t *s);
 
-/* The file is dir/name.jsonl.gz, or .jsonl; dir NULL: name as it is. */
+void wn_train_set_init(struct wn_train_set *s);
+/* Adds the rows of dir/name.jsonl.gz, or .jsonl; dir NULL: name as it is. */
 enum wn_status wn_train_set_read(struct wn_train_set *s, const char *dir,
     const char *name, struct wn_err *err);
+/* Away with the rows of those sources; names with commas. WN_REJECT: one is
+ * not there. */
+enum wn_status wn_train_set_leave_out(
+    struct wn_train_set *s, const char *sources, struct wn_err *err);
 void wn_train_set_release(struct wn_train_set *s);
 /* Chooses at most per_source rows of each source by the seed; 0: all. */
 enum wn_status wn_train_set_pick(struct wn_train_set *s, size_t per_source,
@@ -152,6 +175,9 @@ enum wn_status wn_train_read_about(
 /* Of what the base's features depend on beside model.safetensors. */
 enum wn_status wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
     uint8_t ret[WN_SHA256], struct wn_err *err);
+/* Copies what the tokenizer needs. */
+enum wn_status wn_train_copy_files(
+    const char *from, const char *to, struct wn_err *err);
 /* Begins the work folder: what the base's encoder becomes. */
 enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *base, struct wn_err *err);

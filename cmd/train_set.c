@@ -33,28 +33,76 @@ hash_file(const char *path, uint8_t ret[WN_SHA256], struct wn_err *err)
     return rc;
 }
 
+void
+wn_train_set_init(struct wn_train_set *s)
+{
+    memset(s, 0, sizeof(*s));
+    wn_data_init(&s->data);
+}
+
 enum wn_status
 wn_train_set_read(struct wn_train_set *s, const char *dir, const char *name,
     struct wn_err *err)
 {
+    struct wn_train_file *f = &s->files[s->files_n];
+    size_t before = s->data.n;
     enum wn_status rc;
     int n;
 
-    memset(s, 0, sizeof(*s));
-    wn_data_init(&s->data);
+    if (s->files_n == WN_TRAIN_FILES_MAX)
+        return wn_fail(
+            err, WN_REJECT, "more than %d data files", WN_TRAIN_FILES_MAX);
     if (dir == NULL)
-        n = snprintf(s->file, sizeof(s->file), "%s", name);
+        n = snprintf(f->path, sizeof(f->path), "%s", name);
     else
-        n = snprintf(s->file, sizeof(s->file), "%s/%s.jsonl.gz", dir, name);
-    if (n < 0 || (size_t)n >= sizeof(s->file))
+        n = snprintf(f->path, sizeof(f->path), "%s/%s.jsonl.gz", dir, name);
+    if (n < 0 || (size_t)n >= sizeof(f->path))
         return wn_fail(err, WN_REJECT, "%.100s...: path too long", name);
-    if (dir != NULL && access(s->file, R_OK) != 0)
-        s->file[n - 3] = '\0'; /* without .gz */
-    rc = wn_data_read(&s->data, s->file, err);
-    if (rc == WN_OK && s->data.n == 0)
-        rc = wn_fail(err, WN_REJECT, "%s: no texts in it", s->file);
+    if (dir != NULL && access(f->path, R_OK) != 0)
+        f->path[n - 3] = '\0'; /* without .gz */
+    rc = wn_data_read(&s->data, f->path, err);
+    if (rc == WN_OK && s->data.n == before)
+        rc = wn_fail(err, WN_REJECT, "%s: no texts in it", f->path);
     if (rc == WN_OK)
-        rc = hash_file(s->file, s->sha256, err);
+        rc = hash_file(f->path, f->sha256, err);
+    if (rc == WN_OK)
+        s->files_n++;
+    return rc;
+}
+
+static enum wn_status
+leave_out_one(
+    struct wn_train_set *s, const char *name, size_t len, struct wn_err *err)
+{
+    struct wn_data *d = &s->data;
+    size_t source = 0, n = 0;
+
+    while (source < d->sources_n &&
+           (strlen(d->sources[source]) != len ||
+               memcmp(d->sources[source], name, len) != 0))
+        source++;
+    if (source == d->sources_n)
+        return wn_fail(
+            err, WN_REJECT, "no text is of source '%.*s'", (int)len, name);
+    for (size_t r = 0; r < d->n; r++)
+        if (d->rows[r].source != source)
+            d->rows[n++] = d->rows[r];
+    d->n = n;
+    return WN_OK;
+}
+
+enum wn_status
+wn_train_set_leave_out(
+    struct wn_train_set *s, const char *sources, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
+    for (const char *p = sources; rc == WN_OK && *p != '\0';) {
+        size_t len = strcspn(p, ",");
+
+        rc = leave_out_one(s, p, len, err);
+        p += len + (p[len] == ',');
+    }
     return rc;
 }
 
@@ -124,7 +172,8 @@ wn_train_set_features(struct wn_train_set *s, struct wn_features *f,
         if (s->picked[i])
             ask[n++] = (struct wn_features_ask){ s->data.rows[i].text,
                 s->features_windows };
-    fprintf(stderr, "features: %s, %zu of %zu texts\n", s->file, n, s->data.n);
+    fprintf(stderr, "features: %s, %zu of %zu texts\n", s->files[0].path, n,
+        s->data.n);
     rc = wn_features_compute(f, ask, n, threads, err);
     free(ask);
     return rc;
@@ -204,8 +253,8 @@ wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
             rc = add_windows(s, &r, err);
         s->first[i + 1] = s->windows_n;
     }
-    fprintf(stderr, "n-grams: %s, %zu texts, %zu windows\n", s->file, s->data.n,
-        s->windows_n);
+    fprintf(stderr, "n-grams: %s, %zu texts, %zu windows\n", s->files[0].path,
+        s->data.n, s->windows_n);
     wn_reading_release(&r);
     wn_arena_release(&arena);
     return rc;

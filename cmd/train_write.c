@@ -27,7 +27,7 @@ static const struct {
     { "config.json", false, true },
     { "model.safetensors", false, true },
     { "README.md", false, false },
-    { "vocab.txt", true, true },
+    { "vocab.txt", true, false },
     { "tokenizer.json", true, false },
     { "tokenizer_config.json", true, false },
     { "special_tokens_map.json", true, false },
@@ -143,9 +143,8 @@ wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
     return rc;
 }
 
-/* Copies what the tokenizer needs. */
-static enum wn_status
-copy_files(const char *from, const char *to, struct wn_err *err)
+enum wn_status
+wn_train_copy_files(const char *from, const char *to, struct wn_err *err)
 {
     for (size_t i = 0; i < FILES_N; i++) {
         char a[PATH_MAX], b[PATH_MAX];
@@ -174,19 +173,31 @@ copy_files(const char *from, const char *to, struct wn_err *err)
 
 /* --- config.json --- */
 
+/* The file and its folder, of a path. */
+static const char *
+last_two(const char *path)
+{
+    const char *p = path + strlen(path);
+
+    for (int slashes = 0; p > path; p--)
+        if (p[-1] == '/' && ++slashes == 2)
+            break;
+    return p;
+}
+
 static json_t *
 data_json(const struct wn_train_set *const *sets, size_t n)
 {
     json_t *data = json_object();
 
-    for (size_t i = 0; i < n; i++) {
-        const char *slash = strrchr(sets[i]->file, '/');
-        char hex[2 * WN_SHA256 + 1];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < sets[i]->files_n; k++) {
+            const struct wn_train_file *f = &sets[i]->files[k];
+            char hex[2 * WN_SHA256 + 1];
 
-        wn_hex(sets[i]->sha256, WN_SHA256, hex);
-        json_object_set_new(
-            data, slash == NULL ? sets[i]->file : slash + 1, json_string(hex));
-    }
+            wn_hex(f->sha256, WN_SHA256, hex);
+            json_object_set_new(data, last_two(f->path), json_string(hex));
+        }
     return data;
 }
 
@@ -245,7 +256,7 @@ wn_train_write_base(const struct wn_train_conf_cmd *conf,
 
     wn_train_work_dir(conf, dir, sizeof(dir));
     if (rc == WN_OK)
-        rc = copy_files(conf->base_dir, dir, err);
+        rc = wn_train_copy_files(conf->base_dir, dir, err);
     if (rc == WN_OK)
         rc = write_config(conf, wn_encoder_shape(base), 0, NULL, NULL, 0, err);
     if (rc == WN_OK)

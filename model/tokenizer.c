@@ -35,7 +35,7 @@ struct wn_tokenizer {
     const struct wn_unicode *unicode;
     bool clean, cjk, strip, lower;
     size_t word_chars_max;
-    int32_t unk, cls, sep, pad;
+    int32_t unk, cls, sep, pad, mask;
     struct {
         uint8_t kind, as; /* as: WORD, in lower case if we are to */
         int32_t id;       /* PUNCT: its token                     */
@@ -505,6 +505,9 @@ find_specials(struct wn_tokenizer *t, struct wn_err *err)
         if (*rows[i].id < 0)
             return wn_fail(err, WN_REJECT, "vocabulary: no %s", rows[i].name);
     }
+    t->mask = wn_vocab_find(t->vocab, "[MASK]", 6);
+    if (t->mask < 0)
+        t->mask = t->unk;
     return WN_OK;
 }
 
@@ -607,6 +610,12 @@ int32_t
 wn_tokenizer_pad(const struct wn_tokenizer *t)
 {
     return t->pad;
+}
+
+int32_t
+wn_tokenizer_mask(const struct wn_tokenizer *t)
+{
+    return t->mask;
 }
 
 size_t

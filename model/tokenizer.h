@@ -38,6 +38,9 @@ enum wn_status wn_tokenizer_run(const struct wn_tokenizer *t, const char *text,
 int32_t wn_tokenizer_cls(const struct wn_tokenizer *t);
 int32_t wn_tokenizer_sep(const struct wn_tokenizer *t);
 int32_t wn_tokenizer_pad(const struct wn_tokenizer *t);
+/* What stands for a token that is hidden: [MASK], or the unknown one where
+ * there is none. */
+int32_t wn_tokenizer_mask(const struct wn_tokenizer *t);
 size_t wn_tokenizer_vocab(const struct wn_tokenizer *t);
 
 #endif
