@@ -6,6 +6,8 @@
  */
 #include "model/unicode.h"
 
+#include <pthread.h>
+
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/utf16.h>
@@ -79,6 +81,13 @@ wn_unicode_is_mark(int32_t c)
 }
 
 bool
+wn_unicode_is_combining(int32_t c)
+{
+    return c >= 0x300 && !is_newer_than(c, 9) &&
+           (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+}
+
+bool
 wn_unicode_is_cjk(int32_t c)
 {
     static const struct {
@@ -142,17 +151,16 @@ wn_unicode_lower(int32_t c, int32_t out[2])
     return 1;
 }
 
-size_t
-wn_unicode_decompose(
-    const struct wn_unicode *u, int32_t c, int32_t out[WN_DECOMPOSED_MAX])
+/* What `by` decomposes c to. */
+static size_t
+decompose(const UNormalizer2 *by, int32_t c, int32_t out[WN_DECOMPOSED_MAX])
 {
-    const UNormalizer2 *nfd = (const UNormalizer2 *)u;
     UErrorCode why = U_ZERO_ERROR;
     UChar text[WN_DECOMPOSED_MAX];
     int32_t len, at = 0;
     size_t n = 0;
 
-    len = unorm2_getDecomposition(nfd, c, text, WN_DECOMPOSED_MAX, &why);
+    len = unorm2_getDecomposition(by, c, text, WN_DECOMPOSED_MAX, &why);
     if (len < 0 || U_FAILURE(why) || is_newer_than(c, 9)) {
         out[0] = c;
         return 1;
@@ -162,8 +170,131 @@ wn_unicode_decompose(
     return n;
 }
 
+size_t
+wn_unicode_decompose(
+    const struct wn_unicode *u, int32_t c, int32_t out[WN_DECOMPOSED_MAX])
+{
+    return decompose((const UNormalizer2 *)u, c, out);
+}
+
 uint8_t
 wn_unicode_class(int32_t c)
 {
     return c < 0x300 || is_newer_than(c, 9) ? 0 : u_getCombiningClass(c);
+}
+
+/* --- normal forms --- */
+
+#define FLAGS_N 0x20000 /* characters whose flags are looked up */
+
+struct wn_unicode_form {
+    const UNormalizer2 *by;
+    UProperty quick_check;
+    bool composes;
+    uint8_t flags[FLAGS_N];
+};
+static struct wn_unicode_form forms[4];
+static pthread_once_t forms_once[4] = { PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT,
+    PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT };
+
+static uint8_t
+find_flags(const struct wn_unicode_form *f, int32_t c)
+{
+    uint8_t flags = 0;
+
+    if (is_newer_than(c, 9))
+        return WN_FORM_SELF | WN_FORM_BOUNDARY;
+    if (u_getIntPropertyValue(c, f->quick_check) != UNORM_NO)
+        flags |= WN_FORM_SELF;
+    if (unorm2_hasBoundaryBefore(f->by, c))
+        flags |= WN_FORM_BOUNDARY;
+    return flags;
+}
+
+static void
+fill_form(enum wn_form form)
+{
+    static const struct {
+        const UNormalizer2 *(*get)(UErrorCode *);
+        UProperty quick_check;
+        bool composes;
+    } rows[4] = {
+        [WN_NFC] = { unorm2_getNFCInstance, UCHAR_NFC_QUICK_CHECK, true },
+        [WN_NFD] = { unorm2_getNFDInstance, UCHAR_NFD_QUICK_CHECK, false },
+        [WN_NFKC] = { unorm2_getNFKCInstance, UCHAR_NFKC_QUICK_CHECK, true },
+        [WN_NFKD] = { unorm2_getNFKDInstance, UCHAR_NFKD_QUICK_CHECK, false },
+    };
+    struct wn_unicode_form *f = &forms[form];
+    UErrorCode why = U_ZERO_ERROR;
+
+    f->by = rows[form].get(&why);
+    f->quick_check = rows[form].quick_check;
+    f->composes = rows[form].composes;
+    if (U_FAILURE(why)) {
+        f->by = NULL;
+        return;
+    }
+    for (int32_t c = 0; c < FLAGS_N; c++)
+        f->flags[c] = find_flags(f, c);
+}
+
+static void
+fill_nfc(void)
+{
+    fill_form(WN_NFC);
+}
+
+static void
+fill_nfd(void)
+{
+    fill_form(WN_NFD);
+}
+
+static void
+fill_nfkc(void)
+{
+    fill_form(WN_NFKC);
+}
+
+static void
+fill_nfkd(void)
+{
+    fill_form(WN_NFKD);
+}
+
+enum wn_status
+wn_unicode_get_form(
+    const struct wn_unicode_form **ret, enum wn_form form, struct wn_err *err)
+{
+    static void (*const fill[4])(void) = { [WN_NFC] = fill_nfc,
+        [WN_NFD] = fill_nfd,
+        [WN_NFKC] = fill_nfkc,
+        [WN_NFKD] = fill_nfkd };
+
+    pthread_once(&forms_once[form], fill[form]);
+    if (forms[form].by == NULL)
+        return wn_fail(err, WN_STOP, "ICU: no data of normal forms");
+    *ret = &forms[form];
+    return WN_OK;
+}
+
+unsigned
+wn_unicode_form_flags(const struct wn_unicode_form *f, int32_t c)
+{
+    return c < FLAGS_N ? f->flags[c] : find_flags(f, c);
+}
+
+size_t
+wn_unicode_form_decompose(
+    const struct wn_unicode_form *f, int32_t c, int32_t out[WN_DECOMPOSED_MAX])
+{
+    return decompose(f->by, c, out);
+}
+
+int32_t
+wn_unicode_form_compose(const struct wn_unicode_form *f, int32_t a, int32_t b)
+{
+    int32_t c = f->composes ? unorm2_composePair(f->by, a, b) : -1;
+
+    return c < 0 || is_newer_than(c, 9) ? -1 : c;
 }

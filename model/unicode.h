@@ -28,6 +28,8 @@ bool wn_unicode_is_space(int32_t c);
 bool wn_unicode_is_punct(int32_t c);
 /* Category Mn. */
 bool wn_unicode_is_mark(int32_t c);
+/* Category M, as of Unicode 9.0. */
+bool wn_unicode_is_combining(int32_t c);
 /* The blocks that the normalizer pads with spaces; 2B820..2B91F is missing
  * there, so it is here. */
 bool wn_unicode_is_cjk(int32_t c);
@@ -40,5 +42,23 @@ size_t wn_unicode_decompose(
     const struct wn_unicode *u, int32_t c, int32_t out[WN_DECOMPOSED_MAX]);
 /* Canonical combining class; 0 for what starts a sequence. */
 uint8_t wn_unicode_class(int32_t c);
+
+enum wn_form { WN_NFC, WN_NFD, WN_NFKC, WN_NFKD };
+struct wn_unicode_form; /* a form's data; never freed, any thread */
+
+/* WN_STOP where ICU cannot find its data. */
+enum wn_status wn_unicode_get_form(
+    const struct wn_unicode_form **ret, enum wn_form form, struct wn_err *err);
+/* Bits of a character: the form leaves it alone as it is, and nothing before
+ * it changes with it. */
+enum { WN_FORM_SELF = 1, WN_FORM_BOUNDARY = 2 };
+unsigned wn_unicode_form_flags(const struct wn_unicode_form *f, int32_t c);
+/* Full decomposition of the form: the number of characters, at least 1. */
+size_t wn_unicode_form_decompose(
+    const struct wn_unicode_form *f, int32_t c, int32_t out[WN_DECOMPOSED_MAX]);
+/* The character that a and b compose to; -1 where there is none, or the form
+ * does not compose. */
+int32_t wn_unicode_form_compose(
+    const struct wn_unicode_form *f, int32_t a, int32_t b);
 
 #endif
