@@ -16,9 +16,11 @@
 
 struct entry {
     uint8_t key[WN_CACHE_KEY];
-    double logits[WN_HEADS];
+    struct wn_said said;
     uint64_t used; /* the set's clock; 0: empty */
 };
+
+_Static_assert(sizeof(struct entry) == 64, "a line of the cache");
 
 struct set {
     struct entry way[WAYS];
@@ -65,10 +67,10 @@ wn_cache_free(struct wn_cache *c)
 
 void
 wn_cache_key(const struct wn_cache *c, const char *text, size_t len,
-    const int32_t *ids, size_t n, uint8_t key[WN_CACHE_KEY])
+    const int32_t *ids, size_t n, bool brief, uint8_t key[WN_CACHE_KEY])
 {
     const struct wn_part parts[] = { { &len, sizeof(len) }, { text, len },
-        { ids, n * sizeof(*ids) } };
+        { &brief, sizeof(brief) }, { ids, n * sizeof(*ids) } };
 
     wn_keyed_hash(
         c->secret, parts, sizeof(parts) / sizeof(parts[0]), key, WN_CACHE_KEY);
@@ -94,8 +96,8 @@ find(struct set *s, const uint8_t key[WN_CACHE_KEY])
 }
 
 bool
-wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
-    double logits[WN_HEADS])
+wn_cache_get(
+    struct wn_cache *c, const uint8_t key[WN_CACHE_KEY], struct wn_said *ret)
 {
     size_t i = set_of(c, key);
     struct entry *e;
@@ -103,7 +105,7 @@ wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
     pthread_mutex_lock(&c->lock[i % STRIPES]);
     e = find(&c->set[i], key);
     if (e != NULL) {
-        memcpy(logits, e->logits, sizeof(e->logits));
+        *ret = e->said;
         e->used = ++c->set[i].clock;
     }
     pthread_mutex_unlock(&c->lock[i % STRIPES]);
@@ -112,7 +114,7 @@ wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
 
 void
 wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
-    const double logits[WN_HEADS])
+    const struct wn_said *said)
 {
     size_t i = set_of(c, key);
     struct set *s = &c->set[i];
@@ -130,7 +132,7 @@ wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
                 e = &s->way[w];
     }
     memcpy(e->key, key, WN_CACHE_KEY);
-    memcpy(e->logits, logits, sizeof(e->logits));
+    e->said = *said;
     e->used = ++s->clock;
     pthread_mutex_unlock(&c->lock[i % STRIPES]);
 }

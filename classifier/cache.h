@@ -21,18 +21,26 @@
 
 struct wn_cache;
 
+/* What a window says: logits of the heads and of bait's kinds, and how many
+ * layers it went through to say so. */
+struct wn_said {
+    float logits[WN_HEADS], kinds[WN_BAITS];
+    uint32_t depth;
+};
+
 /* Room for about `entries` windows, 64 bytes each; NULL without memory. */
 struct wn_cache *wn_cache_new(size_t entries);
 void wn_cache_free(struct wn_cache *c); /* accepts NULL */
 
-/* The key of a window: its bytes, and the tokens they were cut into. */
+/* The key of a window: its bytes, the tokens they were cut into, and whether
+ * its text is brief, which decides how deep it is read. */
 void wn_cache_key(const struct wn_cache *c, const char *text, size_t len,
-    const int32_t *ids, size_t n, uint8_t key[WN_CACHE_KEY]);
+    const int32_t *ids, size_t n, bool brief, uint8_t key[WN_CACHE_KEY]);
 
-/* Any thread. logits: of the heads, before calibration. */
-bool wn_cache_get(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
-    double logits[WN_HEADS]);
+/* Any thread. */
+bool wn_cache_get(
+    struct wn_cache *c, const uint8_t key[WN_CACHE_KEY], struct wn_said *ret);
 void wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
-    const double logits[WN_HEADS]);
+    const struct wn_said *said);
 
 #endif

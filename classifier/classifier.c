@@ -41,6 +41,20 @@ check(const struct wn_classifier *c, struct wn_err *err)
     return WN_OK;
 }
 
+/* config.json and the file's tensors speak of the same exits. */
+static enum wn_status
+check_exits(const struct wn_classifier *c, struct wn_err *err)
+{
+    bool same = c->joint.early_n + 1 == c->heads.exits;
+
+    for (size_t e = 0; same && e < c->joint.early_n; e++)
+        same = c->joint.early[e].after == c->heads.after[e];
+    if (!same)
+        return wn_fail(err, WN_REJECT,
+            "config.json: winnow.exits are not those of model.safetensors");
+    return WN_OK;
+}
+
 /* SHA-256 of a small file of the folder; of nothing where it is not there. */
 static enum wn_status
 hash_file(const char *dir, const char *name, uint8_t sha[WN_SHA256],
@@ -109,8 +123,10 @@ load(struct wn_classifier *c, const char *dir,
     if (rc != WN_OK)
         return rc;
     file = wn_encoder_file(c->encoder);
-    rc = wn_heads_open(
-        &c->heads, file, wn_encoder_shape(c->encoder)->hidden, err);
+    rc = wn_heads_open(&c->heads, file, wn_encoder_shape(c->encoder)->hidden,
+        wn_encoder_shape(c->encoder)->layers, err);
+    if (rc == WN_OK)
+        rc = check_exits(c, err);
     if (rc == WN_OK)
         rc = wn_ngram_open(&c->ngram, file, err);
     if (rc == WN_OK)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier/cache.h"
 #include "classifier/classifier_int.h"
 #include "classifier/parts.h"
 #include "classifier/reader.h"
@@ -25,12 +26,15 @@
 
 enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */
 
+_Static_assert(WN_BAITS == WN_KINDS_OUT, "the model has our kinds of bait");
+
 /* An item of the group: its windows' highest logits so far. */
 struct open {
     struct wn_item *item;
     struct wn_parts *parts; /* NULL where nobody asked */
     size_t windows;
-    double best[WN_HEADS];
+    bool brief; /* too short for ai_text to flag */
+    struct wn_said best;
 };
 
 struct wn_scorer {
@@ -45,7 +49,10 @@ struct wn_scorer {
     size_t offsets[PACK_WINDOWS + 1], n;
     struct open *owner[PACK_WINDOWS];
     float ngram[PACK_WINDOWS][WN_HEADS];
+    bool settled[PACK_WINDOWS];
+    struct wn_said said[PACK_WINDOWS];
     uint8_t key[PACK_WINDOWS][WN_CACHE_KEY];
+    bool whole;        /* every window goes through all layers */
     float *pooled;     /* (PACK_WINDOWS, H) */
     int64_t encode_us; /* spent in flush(), so far */
 };
@@ -92,17 +99,26 @@ wn_scorer_free(struct wn_scorer *s)
 
 /* --- the pack --- */
 
+/* NaN, once in, stays: finish() must see it. */
+static void
+raise_one(float *best, float x, bool first)
+{
+    if (first || isnan(x) || x > *best)
+        *best = x;
+}
+
 /* A window of the text says so much: the highest counts. */
 static void
-raise(struct open *o, const double logits[WN_HEADS])
+raise(struct open *o, const struct wn_said *said)
 {
-    for (size_t h = 0; h < WN_HEADS; h++) {
-        /* NaN, once in, stays: finish() must see it. */
-        if (o->windows == 0 || !(logits[h] <= o->best[h]))
-            o->best[h] =
-                o->windows > 0 && isnan(o->best[h]) ? o->best[h] : logits[h];
-    }
-    o->windows++;
+    bool first = o->windows++ == 0;
+
+    for (size_t h = 0; h < WN_HEADS; h++)
+        raise_one(&o->best.logits[h], said->logits[h], first);
+    for (size_t k = 0; k < WN_BAITS; k++)
+        raise_one(&o->best.kinds[k], said->kinds[k], first);
+    if (first || said->depth > o->best.depth)
+        o->best.depth = said->depth;
 }
 
 static void
@@ -117,22 +133,77 @@ raise_parts(
     }
 }
 
+/* What exit e makes of window i. */
 static void
-join(const struct wn_scorer *s, size_t i)
+read_exit(const struct wn_scorer *s, size_t e, size_t i, const float *pooled,
+    float encoder[WN_OUTPUTS], struct wn_said *ret)
 {
-    struct open *o = s->owner[i];
-    size_t hidden = wn_encoder_shape(s->c->encoder)->hidden;
-    float encoder[WN_HEADS];
-    double logits[WN_HEADS];
+    const struct wn_joint_head *heads = wn_joint_at(&s->c->joint, e);
 
-    wn_heads_score(&s->c->heads, s->pooled + i * hidden, encoder);
+    wn_heads_score(&s->c->heads, e, pooled, encoder);
     for (size_t h = 0; h < WN_HEADS; h++)
-        logits[h] = wn_joint_logit(&s->c->joint, h, encoder[h], s->ngram[i][h]);
+        ret->logits[h] =
+            (float)wn_joint_logit(&heads[h], encoder[h], s->ngram[i][h]);
+    for (size_t k = 0; k < WN_BAITS; k++)
+        ret->kinds[k] = encoder[WN_HEADS + k];
+    ret->depth = (uint32_t)s->c->heads.after[e];
+}
+
+/* Whether nothing that a later layer may say could flag the text: a head far
+ * enough under its threshold stays there. */
+static bool
+is_settled(const struct wn_scorer *s, size_t e, const struct open *o,
+    const struct wn_said *said)
+{
+    const struct wn_joint *j = &s->c->joint;
+
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        double over = wn_joint_over(j, h, said->logits[h]);
+
+        if (h == WN_AI_TEXT && o->brief)
+            continue;
+        if (!(over < j->early[e].stop) || !(over < 0))
+            return false;
+    }
+    return true;
+}
+
+/* wn_exits.ask: clears keep[] of windows that stop here. */
+static void
+ask_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
+    size_t n, bool *keep)
+{
+    struct wn_scorer *s = arg;
+    const struct wn_heads *heads = &s->c->heads;
+    float encoder[WN_OUTPUTS];
+    size_t e = 0;
+
+    while (heads->after[e] != layer + 1)
+        e++;
+    for (size_t i = 0; i < n; i++) {
+        size_t w = who[i];
+
+        read_exit(s, e, w, pooled + i * heads->hidden, encoder, &s->said[w]);
+        s->settled[w] = is_settled(s, e, s->owner[w], &s->said[w]);
+        keep[i] = !s->settled[w];
+    }
+}
+
+static void
+join(struct wn_scorer *s, size_t i)
+{
+    const struct wn_heads *heads = &s->c->heads;
+    struct open *o = s->owner[i];
+    float encoder[WN_OUTPUTS];
+
+    if (!s->settled[i])
+        read_exit(s, heads->exits - 1, i, s->pooled + i * heads->hidden,
+            encoder, &s->said[i]);
     if (o->parts != NULL)
         raise_parts(o, encoder, s->ngram[i]);
     else if (s->c->cache != NULL)
-        wn_cache_put(s->c->cache, s->key[i], logits);
-    raise(o, logits);
+        wn_cache_put(s->c->cache, s->key[i], &s->said[i]);
+    raise(o, &s->said[i]);
 }
 
 /* Whether the window was scored before; else its key is that of the next one
@@ -140,29 +211,43 @@ join(const struct wn_scorer *s, size_t i)
 static bool
 is_known(struct wn_scorer *s, struct open *o, const struct wn_window *w)
 {
-    double logits[WN_HEADS];
+    struct wn_said said;
     bool hit;
 
     if (s->c->cache == NULL || o->parts != NULL)
         return false;
     wn_cache_key(s->c->cache, s->reading.text.data + w->begin,
-        w->end - w->begin, w->ids, w->n, s->key[s->n]);
-    hit = wn_cache_get(s->c->cache, s->key[s->n], logits);
+        w->end - w->begin, w->ids, w->n, o->brief, s->key[s->n]);
+    hit = wn_cache_get(s->c->cache, s->key[s->n], &said);
     wn_metric_add(WN_M_SCORE_CACHE, hit ? 0 : 1, 1);
     if (hit)
-        raise(o, logits);
+        raise(o, &said);
     return hit;
+}
+
+/* Layers after which to ask: none where a part's numbers are wanted, which
+ * are those of the last. */
+static uint64_t
+exits_asked(const struct wn_scorer *s)
+{
+    uint64_t after = 0;
+
+    for (size_t e = 0; e < s->c->joint.early_n && !s->whole; e++)
+        after |= UINT64_C(1) << (s->c->joint.early[e].after - 1);
+    return after;
 }
 
 static void
 flush(struct wn_scorer *s)
 {
+    struct wn_exits exits = { exits_asked(s), ask_exit, s };
     int64_t start = wn_clock_mono_us(), took;
 
     if (s->n == 0)
         return;
-    wn_encoder_run(
-        s->c->encoder, s->work, s->ids, s->offsets, s->n, s->pooled, NULL);
+    memset(s->settled, 0, sizeof(s->settled));
+    wn_encoder_run_exits(
+        s->c->encoder, s->work, s->ids, s->offsets, s->n, &exits, s->pooled);
     for (size_t i = 0; i < s->n; i++)
         join(s, i);
     wn_metric_add(WN_M_TOKENS, 0, s->offsets[s->n]);
@@ -267,6 +352,7 @@ take_item(struct wn_scorer *s, struct open *o, struct wn_err *err)
 
     if (rc != WN_OK)
         return rc;
+    o->brief = s->reading.text.words < WN_AI_TEXT_WORDS_MIN;
     for (size_t w = 0; w < s->reading.windows.n; w++)
         pack(s, o, w);
     wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_TEXT,
@@ -278,16 +364,20 @@ static void
 set_scores(const struct wn_scorer *s, const struct open *o)
 {
     struct wn_value *v = o->item->sig.v;
-    bool brief = v[WN_SIG_TEXT_INSUFFICIENT].b;
+    bool full = o->best.depth == s->c->heads.after[s->c->heads.exits - 1];
 
     for (size_t h = 0; h < WN_HEADS; h++) {
-        double p = wn_joint_probability(&s->c->joint, h, o->best[h]);
-        bool flag = p >= s->c->joint.head[h].threshold;
+        double p = wn_sigmoid(o->best.logits[h]);
+        bool flag = full && p >= s->c->joint.head[h].threshold;
 
         v[WN_SIG_SCORE_SPAM + h] = wn_value_double(p);
         v[WN_SIG_FLAG_SPAM + h] =
-            wn_value_bool(flag && !(h == WN_AI_TEXT && brief));
+            wn_value_bool(flag && !(h == WN_AI_TEXT && o->brief));
     }
+    for (size_t k = 0; k < WN_BAITS && s->c->heads.kinds; k++)
+        v[WN_SIG_SCORE_BAIT_VOTE + k] =
+            wn_value_double(wn_sigmoid(o->best.kinds[k]));
+    set_int(o->item, WN_SIG_SCORE_DEPTH, o->best.depth);
 }
 
 static enum wn_status
@@ -296,7 +386,7 @@ finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
     struct wn_item *item = o->item;
 
     for (size_t h = 0; h < WN_HEADS && o->windows > 0; h++)
-        if (!isfinite(o->best[h]))
+        if (!isfinite(o->best.logits[h]))
             return wn_fail(err, WN_STOP,
                 "weights %s: head %s gave no finite number", s->c->version,
                 wn_head_names[h]);
@@ -317,6 +407,7 @@ run_group(struct wn_scorer *s, struct wn_item **items, size_t n,
     enum wn_status rc = WN_OK;
 
     s->n = 0;
+    s->whole = parts != NULL;
     for (size_t i = 0; i < n && rc == WN_OK; i++) {
         struct open *o = &s->group[i];
 

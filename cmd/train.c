@@ -54,10 +54,33 @@ read_data(struct job *j, struct wn_err *err)
     return rc;
 }
 
+/* The heads that were tuned with the base, or one exit to be learnt. */
+static enum wn_status
+open_heads(struct job *j, const struct wn_encoder *base,
+    struct wn_features_exits *exits, struct wn_err *err)
+{
+    const struct wn_encoder_shape *s = wn_encoder_shape(base);
+    struct wn_heads *heads = &j->model.heads;
+    enum wn_status rc;
+
+    if (wn_heads_are_there(wn_encoder_file(base), s->layers)) {
+        rc = wn_heads_open(
+            heads, wn_encoder_file(base), s->hidden, s->layers, err);
+    } else {
+        rc = wn_heads_init(heads, s->hidden, 1, err);
+        heads->after[0] = s->layers;
+    }
+    exits->n = heads->exits;
+    memcpy(exits->after, heads->after, sizeof(exits->after));
+    return rc;
+}
+
 /* The encoder as it will ship, opened from the work folder. */
 static enum wn_status
 open_encoder(struct job *j, struct wn_err *err)
 {
+    static const struct wn_encoder_conf served = { WN_ISAS - 1, WN_INT8 };
+    struct wn_features_exits exits = { 0 };
     struct wn_encoder *base = NULL;
     uint8_t settings[WN_SHA256];
     char dir[PATH_MAX];
@@ -65,18 +88,20 @@ open_encoder(struct job *j, struct wn_err *err)
 
     rc = wn_encoder_open(&base, j->conf.base_dir, NULL, err);
     if (rc == WN_OK)
+        rc = open_heads(j, base, &exits, err);
+    if (rc == WN_OK)
         rc = wn_train_write_base(&j->conf, base, err);
     wn_encoder_free(base);
     wn_train_work_dir(&j->conf, dir, sizeof(dir));
     if (rc == WN_OK)
-        rc = wn_encoder_open(&j->encoder, dir, NULL, err);
+        rc = wn_encoder_open(&j->encoder, dir, &served, err);
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&j->tokenizer, dir, err);
     if (rc == WN_OK)
         rc = wn_train_base_sha256(&j->conf, settings, err);
     if (rc == WN_OK)
         rc = wn_features_open(&j->features, j->conf.cache, j->encoder,
-            j->tokenizer, settings, err);
+            j->tokenizer, &exits, settings, err);
     return rc;
 }
 
@@ -85,7 +110,8 @@ prepare(struct job *j, struct wn_err *err)
 {
     enum wn_status rc = WN_OK;
 
-    for (size_t i = 0; rc == WN_OK && i < j->sets_n; i++)
+    /* Those of train are for heads that have yet to be learnt. */
+    for (size_t i = j->model.heads.kinds; rc == WN_OK && i < j->sets_n; i++)
         rc = wn_train_set_features(
             &j->sets[i], j->features, j->conf.threads, err);
     for (size_t i = 0; rc == WN_OK && i < j->sets_n; i++)
@@ -118,7 +144,7 @@ make(struct job *j, struct wn_err *err)
         rc = prepare(j, err);
     if (rc == WN_OK)
         rc = wn_train_fit(&j->model, &j->sets[0], &j->sets[1], j->features,
-            wn_encoder_shape(j->encoder)->hidden, j->conf.seed, err);
+            j->conf.seed, err);
     if (rc == WN_OK)
         rc = measure(j, err);
     if (rc == WN_OK)

@@ -23,7 +23,7 @@
 #include "core/clock.h"
 #include "core/hash.h"
 
-#define MAGIC "winnow features 2"
+#define MAGIC "winnow features 3"
 #define BATCH_TOKENS 1024 /* a thread's matrices stay in its own cache */
 #define BATCH_TEXTS 128
 #define PROGRESS_US 5000000
@@ -31,7 +31,7 @@
 struct header {
     char magic[24];
     uint8_t sha256[WN_SHA256], settings[WN_SHA256];
-    uint32_t text_version, hidden;
+    uint32_t text_version, width;
 };
 
 struct record {
@@ -43,7 +43,8 @@ struct record {
 struct wn_features {
     const struct wn_encoder *e;
     const struct wn_tokenizer *tokenizer;
-    size_t hidden;
+    struct wn_features_exits exits;
+    size_t width; /* of a window: exits * hidden */
     int fd;
     const uint8_t *map;
     size_t bytes;
@@ -80,7 +81,7 @@ slot_of(const struct wn_features *f, uint64_t key)
 static size_t
 record_bytes(const struct wn_features *f, uint32_t windows)
 {
-    return sizeof(struct record) + windows * f->hidden * sizeof(float);
+    return sizeof(struct record) + windows * f->width * sizeof(float);
 }
 
 /* Whether a whole record starts at `at`. */
@@ -173,7 +174,7 @@ check_header(struct wn_features *f, const char *path,
     memcpy(want.magic, MAGIC, sizeof(MAGIC));
     wn_safetensors_sha256(wn_encoder_file(f->e), want.sha256);
     memcpy(want.settings, settings, sizeof(want.settings));
-    want.hidden = (uint32_t)f->hidden;
+    want.width = (uint32_t)f->width;
     n = pread(f->fd, &have, sizeof(have), 0);
     if (n < 0)
         return fail_io(err, "read");
@@ -190,7 +191,8 @@ check_header(struct wn_features *f, const char *path,
 enum wn_status
 wn_features_open(struct wn_features **ret, const char *path,
     const struct wn_encoder *e, const struct wn_tokenizer *tokenizer,
-    const uint8_t settings[WN_SHA256], struct wn_err *err)
+    const struct wn_features_exits *exits, const uint8_t settings[WN_SHA256],
+    struct wn_err *err)
 {
     struct wn_features *f = calloc(1, sizeof(*f));
     enum wn_status rc;
@@ -199,7 +201,8 @@ wn_features_open(struct wn_features **ret, const char *path,
         return wn_fail(err, WN_STOP, "features: out of memory");
     f->e = e;
     f->tokenizer = tokenizer;
-    f->hidden = wn_encoder_shape(e)->hidden;
+    f->exits = *exits;
+    f->width = exits->n * wn_encoder_shape(e)->hidden;
     f->fd = path == NULL ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
                          : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (f->fd < 0) {
@@ -270,7 +273,8 @@ struct worker {
     size_t records_n, windows_n, tokens;
     int32_t *ids;
     size_t offsets[BATCH_TOKENS / 2 + WN_WINDOWS_MAX + 1];
-    float *pooled;
+    float *pooled; /* (windows, exits, H) */
+    float *last;   /* (windows, H) */
 };
 
 #define BATCH_TOKENS_MAX (BATCH_TOKENS + WN_WINDOWS_MAX * WN_WINDOW_TOKENS)
@@ -285,9 +289,10 @@ worker_init(struct worker *w, struct work *work, struct wn_err *err)
     w->work = work;
     wn_arena_init(&w->arena, 1u << 20, 64u << 20);
     w->ids = malloc(BATCH_TOKENS_MAX * sizeof(*w->ids));
-    w->pooled =
-        malloc(BATCH_WINDOWS_MAX * work->f->hidden * sizeof(*w->pooled));
-    if (w->ids == NULL || w->pooled == NULL)
+    w->pooled = malloc(BATCH_WINDOWS_MAX * work->f->width * sizeof(*w->pooled));
+    w->last = malloc(BATCH_WINDOWS_MAX * wn_encoder_shape(work->f->e)->hidden *
+                     sizeof(*w->last));
+    if (w->ids == NULL || w->pooled == NULL || w->last == NULL)
         return wn_fail(err, WN_STOP, "features: out of memory");
     rc = wn_reading_init(&w->reading, wn_encoder_shape(work->f->e), err);
     if (rc != WN_OK)
@@ -303,6 +308,7 @@ worker_release(struct worker *w)
     wn_arena_release(&w->arena);
     free(w->ids);
     free(w->pooled);
+    free(w->last);
 }
 
 /* Appends a text's windows to the batch. */
@@ -373,12 +379,12 @@ say_progress(struct work *work, bool last)
 static enum wn_status
 store_batch(struct worker *w, struct wn_err *err)
 {
-    size_t hidden = w->work->f->hidden;
+    size_t width = w->work->f->width;
     const float *at = w->pooled;
     enum wn_status rc = WN_OK;
 
     for (size_t i = 0; rc == WN_OK && i < w->records_n; i++) {
-        size_t n = w->records[i].windows * hidden;
+        size_t n = w->records[i].windows * width;
 
         rc = write_all(
             w->work->f->fd, &w->records[i], sizeof(w->records[i]), err);
@@ -392,6 +398,41 @@ store_batch(struct worker *w, struct wn_err *err)
     return rc;
 }
 
+/* wn_exits.ask: everybody goes on. */
+static void
+keep_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
+    size_t n, bool *keep)
+{
+    struct worker *w = arg;
+    const struct wn_features *f = w->work->f;
+    size_t h = wn_encoder_shape(f->e)->hidden, e = 0;
+
+    (void)keep;
+    while (f->exits.after[e] != layer + 1)
+        e++;
+    for (size_t i = 0; i < n; i++)
+        memcpy(w->pooled + who[i] * f->width + e * h, pooled + i * h,
+            h * sizeof(*pooled));
+}
+
+static void
+run_batch(struct worker *w)
+{
+    const struct wn_features *f = w->work->f;
+    size_t h = wn_encoder_shape(f->e)->hidden;
+    struct wn_exits exits = { 0, keep_exit, w };
+
+    if (w->windows_n == 0)
+        return;
+    for (size_t e = 0; e + 1 < f->exits.n; e++)
+        exits.after |= UINT64_C(1) << (f->exits.after[e] - 1);
+    wn_encoder_run_exits(
+        f->e, w->space, w->ids, w->offsets, w->windows_n, &exits, w->last);
+    for (size_t i = 0; i < w->windows_n; i++)
+        memcpy(w->pooled + i * f->width + (f->exits.n - 1) * h, w->last + i * h,
+            h * sizeof(*w->last));
+}
+
 static void
 work_batches(struct worker *w, struct wn_err *err)
 {
@@ -399,9 +440,7 @@ work_batches(struct worker *w, struct wn_err *err)
     enum wn_status rc = WN_OK;
 
     while (fill_batch(w, &rc, err) && rc == WN_OK) {
-        if (w->windows_n > 0)
-            wn_encoder_run(work->f->e, w->space, w->ids, w->offsets,
-                w->windows_n, w->pooled, NULL);
+        run_batch(w);
         pthread_mutex_lock(&work->lock);
         rc = store_batch(w, err);
         pthread_mutex_unlock(&work->lock);

@@ -17,16 +17,23 @@
 #include "core/item.h"
 #include "core/status.h"
 #include "model/encoder.h"
+#include "model/heads.h"
 #include "model/tokenizer.h"
 
 struct wn_features;
+
+/* After how many layers to look, ascending; the last has all before it. */
+struct wn_features_exits {
+    size_t n, after[WN_EXITS_MAX];
+};
 
 /* path NULL: a file without a name, gone at the end. The encoder and the
  * tokenizer stay the caller's; settings is the SHA-256 of what else they are.
  * WN_REJECT: the file is of other weights. */
 enum wn_status wn_features_open(struct wn_features **ret, const char *path,
     const struct wn_encoder *e, const struct wn_tokenizer *tokenizer,
-    const uint8_t settings[32], struct wn_err *err);
+    const struct wn_features_exits *exits, const uint8_t settings[32],
+    struct wn_err *err);
 void wn_features_free(struct wn_features *f);
 
 struct wn_features_ask {
@@ -39,8 +46,8 @@ enum wn_status wn_features_compute(struct wn_features *f,
     const struct wn_features_ask *ask, size_t n, size_t threads,
     struct wn_err *err);
 
-/* (*ret_windows, hidden) of a text that was computed; it lies in the file's
- * mapping. NULL with 0 windows for what was not. */
+/* (*ret_windows, exits, hidden) of a text that was computed; it lies in the
+ * file's mapping. NULL with 0 windows for what was not. */
 const float *wn_features_find(const struct wn_features *f,
     struct wn_features_ask ask, size_t *ret_windows);
 

@@ -40,9 +40,11 @@ static const struct setting dense_settings[] = {
 
 enum wn_status
 wn_train_logits(struct wn_train_logits *ret, const struct wn_train_model *m,
-    const struct wn_train_set *s, const struct wn_features *f,
+    const struct wn_train_set *s, const struct wn_features *f, size_t exit,
     struct wn_err *err)
 {
+    size_t hidden = m->heads.hidden, exits = m->heads.exits;
+    float out[WN_OUTPUTS];
     struct wn_train_logits l = {
         .encoder = calloc((s->windows_n + 1) * WN_HEADS, sizeof(float)),
         .ngram = calloc((s->windows_n + 1) * WN_HEADS, sizeof(float)),
@@ -61,10 +63,11 @@ wn_train_logits(struct wn_train_logits *ret, const struct wn_train_model *m,
         for (size_t w = s->first[r]; w < s->first[r + 1]; w++) {
             const uint32_t *rows = s->rows + s->offsets[w];
 
-            if (w - s->first[r] < n)
-                wn_heads_score(&m->heads,
-                    pooled + (w - s->first[r]) * m->heads.hidden,
-                    l.encoder + w * WN_HEADS);
+            if (w - s->first[r] < n) {
+                wn_heads_score(&m->heads, exit,
+                    pooled + ((w - s->first[r]) * exits + exit) * hidden, out);
+                memcpy(l.encoder + w * WN_HEADS, out, WN_HEADS * sizeof(*out));
+            }
             wn_ngram_score(&m->ngram, rows, s->offsets[w + 1] - s->offsets[w],
                 l.ngram + w * WN_HEADS);
         }
@@ -134,7 +137,8 @@ ask_dev(
     struct wn_train_logits l;
 
     memset(better, 0, WN_HEADS * sizeof(*better));
-    if (wn_train_logits(&l, s->m, s->dev, s->f, &s->err) != WN_OK)
+    if (wn_train_logits(
+            &l, s->m, s->dev, s->f, s->m->heads.exits - 1, &s->err) != WN_OK)
         return;
     fprintf(stderr, "%s: setting %zu, epoch %zu, loss %.4f, AUC on dev",
         s->what, s->setting + 1, s->epoch, loss);
@@ -254,7 +258,7 @@ dense_collect(struct dense *d, const struct wn_train_set *train,
 static enum wn_status
 dense_try(struct search *s, const struct dense *d,
     const struct wn_train_set *train, const struct setting *set, uint64_t seed,
-    struct wn_heads *kept, struct wn_err *err)
+    float *kept, struct wn_err *err)
 {
     static const double alone[3] = { 1, 0, 0 };
     struct wn_train_conf conf = {
@@ -272,16 +276,16 @@ dense_try(struct search *s, const struct dense *d,
     memset(heads->weight, 0, hidden * WN_HEADS * sizeof(float));
     memset(heads->bias, 0, sizeof(heads->bias));
     rc = wn_train_dense(d->x, d->n, hidden, d->labels, d->weight, &conf,
-        heads->weight, heads->bias, err);
+        heads->weight, heads->bias[0], err);
     if (rc != WN_OK)
         return rc;
     s->epoch = set->epochs;
     ask_dev(s, alone, 0, better);
     for (size_t h = 0; h < WN_HEADS; h++)
         if (better[h]) {
-            memcpy(kept->weight + h * hidden, heads->weight + h * hidden,
+            memcpy(kept + h * hidden, heads->weight + h * hidden,
                 hidden * sizeof(float));
-            kept->bias[h] = heads->bias[h];
+            kept[WN_HEADS * hidden + h] = heads->bias[0][h];
         }
     return WN_OK;
 }
@@ -291,24 +295,24 @@ fit_heads(struct wn_train_model *m, const struct wn_train_set *train,
     const struct wn_train_set *dev, const struct wn_features *f, uint64_t seed,
     struct wn_err *err)
 {
-    size_t bytes = m->heads.hidden * WN_HEADS * sizeof(float);
-    struct wn_heads kept = { m->heads.hidden, calloc(1, bytes), { 0 } };
+    size_t n = m->heads.hidden * WN_HEADS;
+    float *kept = calloc(n + WN_HEADS, sizeof(*kept)); /* and the biases */
     struct dense d = { 0 };
     struct search s;
     enum wn_status rc = search_init(&s, "heads", m, dev, f, err);
 
-    if (rc == WN_OK && kept.weight == NULL)
+    if (rc == WN_OK && kept == NULL)
         rc = wn_fail(err, WN_STOP, "train: out of memory");
     if (rc == WN_OK)
         rc = dense_collect(&d, train, f, m->heads.hidden, err);
     for (; rc == WN_OK && s.setting < N(dense_settings); s.setting++)
         rc = dense_try(
-            &s, &d, train, &dense_settings[s.setting], seed, &kept, err);
+            &s, &d, train, &dense_settings[s.setting], seed, kept, err);
     if (rc == WN_OK) {
-        memcpy(m->heads.weight, kept.weight, bytes);
-        memcpy(m->heads.bias, kept.bias, sizeof(kept.bias));
+        memcpy(m->heads.weight, kept, n * sizeof(*kept));
+        memcpy(m->heads.bias[0], kept + n, WN_HEADS * sizeof(*kept));
     }
-    free(kept.weight);
+    free(kept);
     dense_release(&d);
     search_release(&s);
     return rc;
@@ -464,10 +468,10 @@ choose_mix(
  * threshold there. */
 static enum wn_status
 calibrate(struct search *s, const struct wn_train_logits *l, size_t h,
-    struct wn_err *err)
+    struct wn_joint_head *head, struct wn_err *err)
 {
-    double *mix = s->m->joint.head[h].mix, beta[2] = { 1, 0 };
-    double *threshold = &s->m->joint.head[h].threshold;
+    double *mix = head->mix, beta[2] = { 1, 0 };
+    double *threshold = &head->threshold;
     size_t n = s->dev->data.n;
     enum wn_status rc;
 
@@ -488,26 +492,34 @@ calibrate(struct search *s, const struct wn_train_logits *l, size_t h,
     return rc;
 }
 
+static struct wn_joint_head *
+heads_of(struct wn_train_model *m, size_t exit)
+{
+    return exit < m->joint.early_n ? m->joint.early[exit].head : m->joint.head;
+}
+
 static enum wn_status
 join(struct wn_train_model *m, const struct wn_train_set *dev,
-    const struct wn_features *f, struct wn_err *err)
+    const struct wn_features *f, size_t exit, struct wn_err *err)
 {
+    struct wn_joint_head *heads = heads_of(m, exit);
     struct wn_train_logits l = { NULL, NULL };
     struct search s;
     enum wn_status rc = search_init(&s, "both", m, dev, f, err);
 
     if (rc == WN_OK)
-        rc = wn_train_logits(&l, m, dev, f, err);
+        rc = wn_train_logits(&l, m, dev, f, exit, err);
     for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++) {
-        double *mix = m->joint.head[h].mix;
+        const double *mix = heads[h].mix;
 
-        choose_mix(&s, &l, h, mix);
-        rc = calibrate(&s, &l, h, err);
+        heads[h].cal.a = 1; /* the mix is scaled already */
+        choose_mix(&s, &l, h, heads[h].mix);
+        rc = calibrate(&s, &l, h, &heads[h], err);
         fprintf(stderr,
-            "both: %s = %.3f encoder + %.3f n-grams + %.3f, AUC on dev %.4f, "
-            "threshold %.4f\n",
-            wn_head_names[h], mix[0], mix[1], mix[2], s.best[h],
-            m->joint.head[h].threshold);
+            "layer %zu: %s = %.3f encoder + %.3f n-grams + %.3f, AUC on dev "
+            "%.4f, threshold %.4f\n",
+            m->heads.after[exit], wn_head_names[h], mix[0], mix[1], mix[2],
+            s.best[h], heads[h].threshold);
     }
     wn_train_logits_release(&l);
     search_release(&s);
@@ -516,33 +528,33 @@ join(struct wn_train_model *m, const struct wn_train_set *dev,
 
 enum wn_status
 wn_train_fit(struct wn_train_model *m, const struct wn_train_set *train,
-    const struct wn_train_set *dev, const struct wn_features *f, size_t hidden,
-    uint64_t seed, struct wn_err *err)
+    const struct wn_train_set *dev, const struct wn_features *f, uint64_t seed,
+    struct wn_err *err)
 {
     enum wn_status rc = WN_OK;
 
-    memset(m, 0, sizeof(*m));
-    m->heads.hidden = hidden;
-    m->heads.weight = calloc(hidden * WN_HEADS, sizeof(float));
     m->ngram_weight = calloc(NGRAM_N, 1);
-    if (m->heads.weight == NULL || m->ngram_weight == NULL)
+    if (m->ngram_weight == NULL)
         rc = wn_fail(err, WN_STOP, "train: out of memory");
-    for (size_t h = 0; h < WN_HEADS; h++)
-        m->joint.head[h].cal.a = 1; /* the mix is scaled already */
     m->ngram.weights = m->ngram_weight;
-    if (rc == WN_OK)
+    m->joint.early_n = m->heads.exits - 1;
+    for (size_t e = 0; e < m->joint.early_n; e++)
+        m->joint.early[e].after = m->heads.after[e];
+    if (rc == WN_OK && !m->heads.kinds)
         rc = fit_heads(m, train, dev, f, seed, err);
     if (rc == WN_OK)
         rc = fit_ngrams(m, train, dev, f, seed, err);
+    for (size_t e = 0; rc == WN_OK && e < m->heads.exits; e++)
+        rc = join(m, dev, f, e, err);
     if (rc == WN_OK)
-        rc = join(m, dev, f, err);
+        rc = wn_train_stops(m, dev, f, err);
     return rc;
 }
 
 void
 wn_train_model_release(struct wn_train_model *m)
 {
-    free(m->heads.weight);
+    wn_heads_release(&m->heads);
     free(m->ngram_weight);
     memset(m, 0, sizeof(*m));
 }

@@ -67,7 +67,7 @@ struct wn_train_set {
     } files[WN_TRAIN_FILES_MAX];
     size_t files_n;
     size_t *first, *offsets;
-    uint32_t *rows;
+    uint32_t *rows, *words; /* words (data.n): of the hardened text */
     size_t windows_n, windows_cap, rows_cap;
     bool *picked;            /* rows whose features were computed  */
     size_t features_windows; /* windows asked for there            */
@@ -102,26 +102,35 @@ struct wn_train_model {
     struct wn_joint joint;
 };
 
-/* Everything that is learnt or chosen, from train and dev alone. */
+/* Everything that is learnt or chosen, from train and dev alone. The heads of
+ * m are there: those that were tuned stay, others (not kinds) are learnt. */
 enum wn_status wn_train_fit(struct wn_train_model *m,
     const struct wn_train_set *train, const struct wn_train_set *dev,
-    const struct wn_features *f, size_t hidden, uint64_t seed,
-    struct wn_err *err);
+    const struct wn_features *f, uint64_t seed, struct wn_err *err);
 void wn_train_model_release(struct wn_train_model *m);
 
-/* Logits of every window, (windows_n, WN_HEADS) each; the caller's free(). */
+/* Logits of every window at an exit, (windows_n, WN_HEADS) each; the caller's
+ * free(). */
 struct wn_train_logits {
     float *encoder, *ngram;
 };
 enum wn_status wn_train_logits(struct wn_train_logits *ret,
     const struct wn_train_model *m, const struct wn_train_set *s,
-    const struct wn_features *f, struct wn_err *err);
+    const struct wn_features *f, size_t exit, struct wn_err *err);
 void wn_train_logits_release(struct wn_train_logits *l);
 /* The highest of a row's windows; labels (n) gets head h's labels, -1 for a
  * text without words or features. */
 void wn_train_scores(const struct wn_train_set *s,
     const struct wn_train_logits *l, const double mix[3], size_t h,
     double *scores, int8_t *labels);
+
+/* --- train_stops.c --- */
+
+/* Sets where each early exit of m stops, so that of what dev's texts flag
+ * after the last layer only a few are lost; prints what that comes to. */
+enum wn_status wn_train_stops(struct wn_train_model *m,
+    const struct wn_train_set *dev, const struct wn_features *f,
+    struct wn_err *err);
 
 enum wn_train_reader {
     WN_READER_ENCODER,

@@ -142,7 +142,7 @@ wn_train_measure(struct wn_train_figures ret[WN_HEADS],
     if (k.scores == NULL || k.labels == NULL || k.points == NULL)
         rc = wn_fail(err, WN_STOP, "train: out of memory");
     if (rc == WN_OK)
-        rc = wn_train_logits(&l, m, s, f, err);
+        rc = wn_train_logits(&l, m, s, f, m->heads.exits - 1, err);
     for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++)
         rc = measure_head(&ret[h], &k, m, s, &l, h, seed, err);
     wn_train_logits_release(&l);

@@ -113,6 +113,7 @@ wn_train_set_release(struct wn_train_set *s)
     free(s->first);
     free(s->offsets);
     free(s->rows);
+    free(s->words);
     free(s->picked);
     memset(s, 0, sizeof(*s));
 }
@@ -239,7 +240,8 @@ wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
     memset(&r, 0, sizeof(r));
     rc = wn_reading_init(&r, wn_encoder_shape(e), err);
     s->first = calloc(s->data.n + 1, sizeof(*s->first));
-    if (rc == WN_OK && s->first == NULL)
+    s->words = calloc(s->data.n + 1, sizeof(*s->words));
+    if (rc == WN_OK && (s->first == NULL || s->words == NULL))
         rc = wn_fail(err, WN_STOP, "train: out of memory");
     if (rc == WN_OK)
         rc = grow(s, 0, err);
@@ -252,6 +254,7 @@ wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
         if (rc == WN_OK)
             rc = add_windows(s, &r, err);
         s->first[i + 1] = s->windows_n;
+        s->words[i] = (uint32_t)r.text.words;
     }
     fprintf(stderr, "n-grams: %s, %zu texts, %zu windows\n", s->files[0].path,
         s->data.n, s->windows_n);

@@ -277,6 +277,8 @@ add_sources(struct wn_buf *out, const struct wn_train_set *s)
                 n++;
                 used += s->picked[r];
             }
+        if (n == 0) /* left out */
+            continue;
         wn_buf_printf(out, "| %s | %zu | %zu |\n",
             s->data.sources[i][0] == '\0' ? "-" : s->data.sources[i], n, used);
     }
@@ -359,40 +361,53 @@ write_card(const struct wn_train_conf_cmd *conf,
 
 /* --- all of it --- */
 
+static struct wn_tensor
+tensor(const char *name, enum wn_dtype dtype, size_t rows, size_t cols,
+    const void *data)
+{
+    return (struct wn_tensor){ .name = name,
+        .dtype = dtype,
+        .rank = cols == 0 ? 1 : 2,
+        .shape = { rows, cols },
+        .n = rows * (cols == 0 ? 1 : cols),
+        .data = data };
+}
+
+/* The exits' tensors; names (exits, 2) is room for theirs. */
+static size_t
+add_heads(struct wn_tensor *to, const struct wn_heads *h, char (*names)[40])
+{
+    size_t n = 0, outputs = h->kinds ? WN_OUTPUTS : WN_HEADS_OUT;
+
+    for (size_t e = 0; e < h->exits; e++) {
+        char *weight = names[2 * e], *bias = names[2 * e + 1];
+
+        if (h->kinds) {
+            snprintf(weight, 40, "exit.%zu.weight", h->after[e]);
+            snprintf(bias, 40, "exit.%zu.bias", h->after[e]);
+        } else {
+            snprintf(weight, 40, "heads.weight");
+            snprintf(bias, 40, "heads.bias");
+        }
+        to[n++] = tensor(weight, WN_F32, outputs, h->hidden,
+            h->weight + e * WN_OUTPUTS * h->hidden);
+        to[n++] = tensor(bias, WN_F32, outputs, 0, h->bias[e]);
+    }
+    return n;
+}
+
 static enum wn_status
 write_tensors(const struct wn_encoder *e, const char *dir,
     const struct wn_train_model *m, struct wn_err *err)
 {
-    size_t hidden = m->heads.hidden;
-    const struct wn_tensor extra[] = {
-        { .name = "heads.weight",
-            .dtype = WN_F32,
-            .rank = 2,
-            .shape = { WN_HEADS, hidden },
-            .n = WN_HEADS * hidden,
-            .data = m->heads.weight },
-        { .name = "heads.bias",
-            .dtype = WN_F32,
-            .rank = 1,
-            .shape = { WN_HEADS },
-            .n = WN_HEADS,
-            .data = m->heads.bias },
-        { .name = "ngram.scale",
-            .dtype = WN_F32,
-            .rank = 2,
-            .shape = { 2, WN_HEADS },
-            .n = 2 * WN_HEADS,
-            .data = m->ngram.scale },
-        { .name = "ngram.weight",
-            .dtype = WN_I8,
-            .rank = 2,
-            .shape = { WN_NGRAM_ROWS, WN_HEADS },
-            .n = (size_t)WN_NGRAM_ROWS * WN_HEADS,
-            .data = m->ngram_weight },
-    };
+    struct wn_tensor extra[2 * WN_EXITS_MAX + 2];
+    char names[2 * WN_EXITS_MAX][40];
+    size_t n = add_heads(extra, &m->heads, names);
 
-    return wn_encoder_write_int8(
-        e, dir, extra, sizeof(extra) / sizeof(extra[0]), err);
+    extra[n++] = tensor("ngram.scale", WN_F32, 2, WN_HEADS, m->ngram.scale);
+    extra[n++] =
+        tensor("ngram.weight", WN_I8, WN_NGRAM_ROWS, WN_HEADS, m->ngram_weight);
+    return wn_encoder_write_int8(e, dir, extra, n, err);
 }
 
 /* What no command would open must not take the place of what they do. */

@@ -332,8 +332,13 @@ wn_tune(const struct wn_tune_conf *conf, const struct wn_train_set *train,
     rc = prepare(&t, &done, err);
     if (rc == WN_OK && done)
         fprintf(stderr, "train: %s is tuned already\n", conf->dir);
-    if (rc == WN_OK && !done)
+    if (rc == WN_OK && !done) {
+        fprintf(stderr,
+            "train: %zu of %zu texts an epoch, %g epochs, %zu threads\n",
+            conf->epoch_rows > 0 ? conf->epoch_rows : train->data.n,
+            train->data.n, conf->epochs, conf->threads);
         rc = run(&t, err);
+    }
     if (rc == WN_OK && !done)
         rc = wn_tune_folder_write(conf, t.net, t.settings_hex, err);
     if (rc == WN_OK)

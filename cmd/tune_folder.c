@@ -24,14 +24,11 @@ set_size(json_t *o, const char *name, size_t n)
 }
 
 static json_t *
-winnow_json(const struct wn_net_shape *s, const char *settings)
+winnow_json(const char *settings)
 {
-    json_t *winnow = json_object(), *exits = json_array();
+    json_t *winnow = json_object();
 
-    for (size_t e = 0; e < s->exits; e++)
-        json_array_append_new(exits, json_integer((json_int_t)s->after[e]));
     json_object_set_new(winnow, "pooling", json_string("mean"));
-    json_object_set_new(winnow, "exits", exits);
     json_object_set_new(winnow, "tuned", json_string(settings));
     return winnow;
 }
@@ -54,7 +51,7 @@ write_config(const struct wn_tune_conf *conf, const struct wn_net_shape *s,
     set_size(root, "type_vocab_size", s->types);
     set_size(root, "vocab_size", s->vocab);
     json_object_set_new(root, "layer_norm_eps", json_real(s->norm_eps));
-    json_object_set_new(root, "winnow", winnow_json(s, settings));
+    json_object_set_new(root, "winnow", winnow_json(settings));
     if (rc == WN_OK &&
         json_dump_file(root, path,
             JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) != 0)

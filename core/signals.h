@@ -54,7 +54,13 @@
     X(AUTHOR_FOLLOWERS,  "author.followers",   INT,    "accounts",    VERDICT, "followers that the platform states")      \
     X(AUTHOR_FOLLOWING,  "author.following",   INT,    "accounts",    VERDICT, "accounts followed that the platform states") \
     X(AUTHOR_POSTS_1H,   "author.posts_1h",    INT,    "posts",       VERDICT, "posts in the last hour that the platform states") \
-    X(INGEST_BAD_MEMBERS,"ingest.bad_members", INT,    "members",     VERDICT, "optional members of the wrong type, read as unknown")
+    X(INGEST_BAD_MEMBERS,"ingest.bad_members", INT,    "members",     VERDICT, "optional members of the wrong type, read as unknown") \
+    X(SCORE_BAIT_VOTE,   "score.bait_vote",    DOUBLE, "probability", VERDICT, "asks for reactions or comments as ballots; not calibrated") \
+    X(SCORE_BAIT_REACT,  "score.bait_react",   DOUBLE, "probability", VERDICT, "asks for likes and other reactions; not calibrated") \
+    X(SCORE_BAIT_SHARE,  "score.bait_share",   DOUBLE, "probability", VERDICT, "asks to be shared; not calibrated")       \
+    X(SCORE_BAIT_TAG,    "score.bait_tag",     DOUBLE, "probability", VERDICT, "asks to tag or mention people; not calibrated") \
+    X(SCORE_BAIT_COMMENT,"score.bait_comment", DOUBLE, "probability", VERDICT, "asks for a particular reply; not calibrated") \
+    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the last")
 /* clang-format on */
 
 enum wn_signal {

@@ -54,19 +54,19 @@ number(const json_t *v, double *ret)
 }
 
 static enum wn_status
-read_head(struct wn_joint *j, size_t h, const json_t *o, const char *name,
+read_head(struct wn_joint_head *head, const json_t *o, const char *name,
     struct wn_err *err)
 {
     const json_t *mix = json_object_get(o, "mix");
-    struct wn_calibration *cal = &j->head[h].cal;
-    double *threshold = &j->head[h].threshold;
+    struct wn_calibration *cal = &head->cal;
+    double *threshold = &head->threshold;
 
     if (!json_is_object(o))
         return wn_fail(err, WN_REJECT,
             FILE_NAME ": winnow.heads.%s is missing or no object", name);
     for (size_t i = 0; i < 3; i++)
         if (json_array_size(mix) != 3 ||
-            !number(json_array_get(mix, i), &j->head[h].mix[i]))
+            !number(json_array_get(mix, i), &head->mix[i]))
             return wn_fail(err, WN_REJECT,
                 FILE_NAME ": winnow.heads.%s.mix is not three numbers", name);
     if (!number(json_object_get(o, "a"), &cal->a) || cal->a <= 0 ||
@@ -83,10 +83,54 @@ read_head(struct wn_joint *j, size_t h, const json_t *o, const char *name,
 }
 
 static enum wn_status
+read_heads(struct wn_joint_head *to, const json_t *heads,
+    const char *const *names, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
+    for (size_t h = 0; rc == WN_OK && h < WN_HEADS_OUT; h++)
+        rc = read_head(&to[h], json_object_get(heads, names[h]), names[h], err);
+    return rc;
+}
+
+static enum wn_status
+read_exit(struct wn_joint_exit *e, const json_t *o, const char *const *names,
+    struct wn_err *err)
+{
+    json_int_t after = json_integer_value(json_object_get(o, "after"));
+
+    if (after < 1 || after > WN_LAYERS_MAX ||
+        !number(json_object_get(o, "stop"), &e->stop))
+        return wn_fail(err, WN_REJECT,
+            FILE_NAME ": winnow.exits: \"after\" is not a number of layers, "
+                      "or \"stop\" no number");
+    e->after = (size_t)after;
+    return read_heads(e->head, json_object_get(o, "heads"), names, err);
+}
+
+static enum wn_status
+read_exits(struct wn_joint *j, const json_t *exits, const char *const *names,
+    struct wn_err *err)
+{
+    size_t n = json_array_size(exits);
+    enum wn_status rc = WN_OK;
+
+    if (exits == NULL)
+        return WN_OK;
+    if (!json_is_array(exits) || n > WN_EXITS_MAX - 1)
+        return wn_fail(err, WN_REJECT,
+            FILE_NAME ": winnow.exits is not a list of at most %d",
+            WN_EXITS_MAX - 1);
+    for (size_t i = 0; rc == WN_OK && i < n; i++)
+        rc = read_exit(&j->early[i], json_array_get(exits, i), names, err);
+    j->early_n = n;
+    return rc;
+}
+
+static enum wn_status
 read_all(struct wn_joint *j, const json_t *o, const char *const *names,
     struct wn_err *err)
 {
-    const json_t *heads = json_object_get(o, "heads");
     int format = 0;
     enum wn_status rc;
 
@@ -103,8 +147,10 @@ read_all(struct wn_joint *j, const json_t *o, const char *const *names,
         rc = read_name(j, json_object_get(o, "name"), err);
     if (rc == WN_OK)
         rc = read_int(o, "text_version", &j->text_version, err);
-    for (size_t h = 0; rc == WN_OK && h < WN_HEADS_OUT; h++)
-        rc = read_head(j, h, json_object_get(heads, names[h]), names[h], err);
+    if (rc == WN_OK)
+        rc = read_heads(j->head, json_object_get(o, "heads"), names, err);
+    if (rc == WN_OK)
+        rc = read_exits(j, json_object_get(o, "exits"), names, err);
     return rc;
 }
 
@@ -125,40 +171,61 @@ wn_joint_read(struct wn_joint *ret, const char *dir, const char *const *names,
     return rc;
 }
 
+static json_t *
+heads_json(const struct wn_joint_head *head, const char *const *names)
+{
+    json_t *heads = json_object();
+
+    for (size_t h = 0; h < WN_HEADS_OUT; h++)
+        json_object_set_new(heads, names[h],
+            json_pack("{s:f, s:f, s:f, s:[f, f, f]}", "a", head[h].cal.a, "b",
+                head[h].cal.b, "threshold", head[h].threshold, "mix",
+                head[h].mix[0], head[h].mix[1], head[h].mix[2]));
+    if (json_object_size(heads) == WN_HEADS_OUT)
+        return heads;
+    json_decref(heads);
+    return NULL;
+}
+
 json_t *
 wn_joint_json(
     const struct wn_joint *j, enum wn_pooling pooling, const char *const *names)
 {
-    json_t *heads = json_object();
-    bool ok = heads != NULL;
+    json_t *exits = json_array();
 
-    for (size_t h = 0; h < WN_HEADS_OUT && ok; h++) {
-        const double *m = j->head[h].mix;
-
-        ok = json_object_set_new(heads, names[h],
-                 json_pack("{s:f, s:f, s:f, s:[f, f, f]}", "a",
-                     j->head[h].cal.a, "b", j->head[h].cal.b, "threshold",
-                     j->head[h].threshold, "mix", m[0], m[1], m[2])) == 0;
-    }
-    if (!ok) {
-        json_decref(heads);
+    for (size_t e = 0; e < j->early_n; e++)
+        json_array_append_new(
+            exits, json_pack("{s:I, s:f, s:o}", "after",
+                       (json_int_t)j->early[e].after, "stop", j->early[e].stop,
+                       "heads", heads_json(j->early[e].head, names)));
+    if (json_array_size(exits) != j->early_n) {
+        json_decref(exits);
         return NULL;
     }
-    return json_pack("{s:i, s:s, s:i, s:s, s:o}", "format", WN_JOINT_FORMAT,
-        "name", j->name, "text_version", j->text_version, "pooling",
-        pooling == WN_POOL_MEAN ? "mean" : "cls", "heads", heads);
+    return json_pack("{s:i, s:s, s:i, s:s, s:o, s:o}", "format",
+        WN_JOINT_FORMAT, "name", j->name, "text_version", j->text_version,
+        "pooling", pooling == WN_POOL_MEAN ? "mean" : "cls", "heads",
+        heads_json(j->head, names), "exits", exits);
+}
+
+const struct wn_joint_head *
+wn_joint_at(const struct wn_joint *j, size_t e)
+{
+    return e < j->early_n ? j->early[e].head : j->head;
 }
 
 double
-wn_joint_logit(const struct wn_joint *j, size_t h, double encoder, double ngram)
+wn_joint_logit(const struct wn_joint_head *head, double encoder, double ngram)
 {
-    const double *m = j->head[h].mix;
+    const double *m = head->mix;
 
-    return m[0] * encoder + m[1] * ngram + m[2];
+    return head->cal.a * (m[0] * encoder + m[1] * ngram + m[2]) + head->cal.b;
 }
 
 double
-wn_joint_probability(const struct wn_joint *j, size_t h, double logit)
+wn_joint_over(const struct wn_joint *j, size_t h, double logit)
 {
-    return wn_calibrate(j->head[h].cal, logit);
+    double t = j->head[h].threshold;
+
+    return logit - log(fmax(t, 1e-12) / fmax(1 - t, 1e-12));
 }

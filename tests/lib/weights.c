@@ -81,33 +81,61 @@ tensor(const char *name, enum wn_dtype dtype, size_t rows, size_t cols,
         .data = data };
 }
 
+/* Heads after each early exit and after the last layer, or the one kind of
+ * file without exits. */
+static size_t
+put_heads(struct wn_tensor *to, const struct wn_joint *j, size_t hidden,
+    size_t layers)
+{
+    static float heads[WN_EXITS_MAX][WN_OUTPUTS * 1024];
+    static float bias[WN_EXITS_MAX][WN_OUTPUTS];
+    static char names[WN_EXITS_MAX][2][40];
+    uint64_t seed = 11;
+    size_t n = 0;
+
+    for (size_t e = 0; e <= j->early_n; e++) {
+        size_t after = e < j->early_n ? j->early[e].after : layers;
+        size_t outputs = j->early_n > 0 ? WN_OUTPUTS : WN_HEADS;
+        char(*name)[40] = names[e];
+
+        for (size_t i = 0; i < outputs * hidden; i++)
+            heads[e][i] = (float)(wn_test_random(&seed) % 2001) / 1000.0f - 1;
+        if (j->early_n > 0) {
+            snprintf(name[0], 40, "exit.%zu.weight", after);
+            snprintf(name[1], 40, "exit.%zu.bias", after);
+        } else {
+            strcpy(name[0], "heads.weight");
+            strcpy(name[1], "heads.bias");
+        }
+        to[n++] = tensor(name[0], WN_F32, outputs, hidden, heads[e]);
+        to[n++] = tensor(name[1], WN_F32, outputs, 0, bias[e]);
+    }
+    return n;
+}
+
 static void
-write_tensors(const char *dir)
+write_tensors(const char *dir, const struct wn_joint *j)
 {
     static int8_t ngrams[WN_NGRAM_ROWS * WN_NGRAM_OUT];
-    static float heads[WN_HEADS * 1024], bias[WN_HEADS];
     static float scale[2 * WN_NGRAM_OUT];
     struct wn_encoder *e = NULL;
     struct wn_err err = { "" };
-    struct wn_tensor extra[4];
+    struct wn_tensor extra[2 * WN_EXITS_MAX + 2];
     uint64_t seed = 7;
-    size_t hidden;
+    size_t hidden, n;
 
     must(wn_encoder_open(&e, GOLDEN, NULL, &err) == WN_OK, err.text);
     hidden = wn_encoder_shape(e)->hidden;
     must(hidden <= 1024, "the encoder is too wide");
     for (size_t i = 0; i < sizeof(ngrams); i++)
         ngrams[i] = (int8_t)(wn_test_random(&seed) % 255 - 127);
-    for (size_t i = 0; i < WN_HEADS * hidden; i++)
-        heads[i] = (float)(wn_test_random(&seed) % 2001) / 1000.0f - 1.0f;
     for (size_t i = 0; i < 2 * WN_NGRAM_OUT; i++)
         scale[i] = 0.005f;
-    extra[0] = tensor("heads.weight", WN_F32, WN_HEADS, hidden, heads);
-    extra[1] = tensor("heads.bias", WN_F32, WN_HEADS, 0, bias);
-    extra[2] = tensor("ngram.scale", WN_F32, 2, WN_NGRAM_OUT, scale);
-    extra[3] =
+    n = put_heads(extra, j, hidden, wn_encoder_shape(e)->layers);
+    extra[n++] = tensor("ngram.scale", WN_F32, 2, WN_NGRAM_OUT, scale);
+    extra[n++] =
         tensor("ngram.weight", WN_I8, WN_NGRAM_ROWS, WN_NGRAM_OUT, ngrams);
-    must(wn_encoder_write_int8(e, dir, extra, 4, &err) == WN_OK, err.text);
+    must(wn_encoder_write_int8(e, dir, extra, n, &err) == WN_OK, err.text);
     wn_encoder_free(e);
 }
 
@@ -116,5 +144,5 @@ wn_weights_make(const char *dir, const struct wn_joint *j)
 {
     copy_vocab(dir);
     write_config(dir, j);
-    write_tensors(dir);
+    write_tensors(dir, j);
 }

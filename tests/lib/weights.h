@@ -10,7 +10,7 @@
 
 /* Heads as winnow's, mix 1, 1, 0, slope 1, thresholds 0.5. */
 void wn_weights_joint(struct wn_joint *j);
-/* Makes `dir` hold them; ends the program when that does not work. */
+/* Makes `dir` hold them, with exits where j->early says so; ends the program when that does not work. */
 void wn_weights_make(const char *dir, const struct wn_joint *j);
 
 #endif

@@ -191,7 +191,9 @@ open_by_hand(struct by_hand *b)
     assert_wn_ok(wn_workspace_new(&b->work, b->encoder, 128, &err), &err);
     shape = wn_encoder_shape(b->encoder);
     file = wn_encoder_file(b->encoder);
-    assert_wn_ok(wn_heads_open(&b->heads, file, shape->hidden, &err), &err);
+    assert_wn_ok(
+        wn_heads_open(&b->heads, file, shape->hidden, shape->layers, &err),
+        &err);
     assert_wn_ok(wn_ngram_open(&b->ngram, file, &err), &err);
     assert_wn_ok(wn_reading_init(&b->reading, shape, &err), &err);
     wn_arena_init(&b->arena, 4096, 1u << 20);
@@ -215,10 +217,10 @@ window_by_hand(struct by_hand *b, size_t i, struct wn_parts *ret)
     const struct wn_window *w = &b->reading.windows.w[i];
     const struct wn_ngram_bag *bag = wn_reading_bag(&b->reading, i);
     size_t offsets[2] = { 0, w->n };
-    float pooled[1024], encoder[WN_HEADS], ngram[WN_HEADS];
+    float pooled[1024], encoder[WN_OUTPUTS], ngram[WN_HEADS];
 
     wn_encoder_run(b->encoder, b->work, w->ids, offsets, 1, pooled, NULL);
-    wn_heads_score(&b->heads, pooled, encoder);
+    wn_heads_score(&b->heads, 0, pooled, encoder);
     wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
     for (size_t h = 0; h < WN_HEADS; h++) {
         ret->encoder[h] = encoder[h];
@@ -575,18 +577,19 @@ hammer(void *arg)
 {
     struct wn_cache *c = arg;
     uint64_t rnd = wn_test_seed();
-    double logits[WN_HEADS], got[WN_HEADS];
+    struct wn_said said = { .depth = 6 }, got;
     uint8_t key[WN_CACHE_KEY];
 
     for (int i = 0; i < 20000; i++) {
         uint64_t n = wn_test_random(&rnd) % 3000;
 
-        wn_cache_key(c, (const char *)&n, sizeof(n), NULL, 0, key);
+        wn_cache_key(c, (const char *)&n, sizeof(n), NULL, 0, false, key);
         for (int h = 0; h < WN_HEADS; h++)
-            logits[h] = (double)(n * 10) + h;
-        if (!wn_cache_get(c, key, got))
-            wn_cache_put(c, key, logits);
-        else if (memcmp(got, logits, sizeof(got)) != 0)
+            said.logits[h] = (float)(n * 10) + (float)h;
+        said.kinds[0] = (float)n;
+        if (!wn_cache_get(c, key, &got))
+            wn_cache_put(c, key, &said);
+        else if (memcmp(&got, &said, sizeof(got)) != 0)
             return c;
     }
     return NULL;

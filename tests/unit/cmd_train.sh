@@ -43,7 +43,7 @@ train() { # OUT MORE...
 
 echo 'About these weights: made by a test.' >"$dir/about.md"
 train a --cache "$dir/cache" --test "$dir/test.jsonl" --about "$dir/about.md" --name tiny-1 --rows-per-source 15
-says 'both: spam ='
+says 'layer 2: spam ='
 says 'AUC on test'
 says '/a is written'
 for f in config.json model.safetensors vocab.txt README.md; do
@@ -52,7 +52,7 @@ done
 [ ! -e "$dir/a.tmp" ] || wrong "a.tmp stayed"
 grep -q 'made by a test' "$dir/a/README.md" || wrong "the card lacks what --about says"
 [ "$(jq -r '.winnow.name' "$dir/a/config.json")" = tiny-1 ] || wrong "not the name that was given"
-[ "$(jq -r '.winnow.data["train.jsonl"]' "$dir/a/config.json")" = "$(sha256sum <"$dir/data/train.jsonl" | cut -d' ' -f1)" ] ||
+[ "$(jq -r '.winnow.data["data/train.jsonl"]' "$dir/a/config.json")" = "$(sha256sum <"$dir/data/train.jsonl" | cut -d' ' -f1)" ] ||
     wrong "config.json does not name the data"
 
 [ "$(jq -r '.winnow.vocab_lines' "$dir/a/config.json")" = "$(wc -l <"$dir/a/vocab.txt")" ] ||
@@ -157,7 +157,11 @@ status 1 train --heads-only --data "$dir/data" --base "$dir/nowhere" --out "$dir
 
 status 2 train --heads-only --data x --base y --out z --rows-per-sauce 3; says '--rows-per-sauce'
 status 2 train --heads-only --data x --base y; says '--out is missing'
-status 2 train --data x --base y --out z; says '--heads-only'
+status 2 train --base y --out z; says '--data is missing'
+status 2 train --data x --base y --out z --exits 6,3; says '--exits'
+status 2 train --data x --base y --out z --rate 0; says '--rate'
+status 2 train --data x --base y --out z --weight feed; says '--weight'
+status 2 train --data x --base y --out z --batch-tokens 100; says '--batch-tokens'
 status 2 train --heads-only --data x --base y --out z --seed many; says '--seed'
 status 0 train --help; says 'Examples:'; says '--cache FILE'
 exit $bad
