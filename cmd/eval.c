@@ -12,7 +12,7 @@
 #include "cmd/eval_int.h"
 #include "cmd/tools.h"
 #include "core/buf.h"
-#include "model/heads.h"
+#include "model/measure.h"
 
 #define OUTPUT_BYTES_MAX (64u << 20)
 
