@@ -290,6 +290,16 @@ set_scores(const struct wn_scorer *s, const struct open *o)
     }
 }
 
+static void
+set_logits(const struct wn_scorer *s, const struct open *o)
+{
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        struct wn_calibration c = s->c->joint.head[h].cal;
+
+        o->parts->logit[h] = c.a * o->best[h] + c.b;
+    }
+}
+
 static enum wn_status
 finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
 {
@@ -302,7 +312,9 @@ finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
                 wn_head_names[h]);
     if (o->windows > 0)
         set_scores(s, o);
-    else
+    if (o->windows > 0 && o->parts != NULL)
+        set_logits(s, o);
+    if (o->windows == 0)
         item->skipped |= WN_SKIPPED_TEXT;
     if (item->post.media_n > 0)
         item->skipped |= WN_SKIPPED_IMAGE;
