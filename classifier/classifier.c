@@ -127,6 +127,7 @@ load(struct wn_classifier *c, const char *dir,
         wn_encoder_shape(c->encoder)->layers, err);
     if (rc == WN_OK)
         rc = check_exits(c, err);
+    c->depth = c->heads.exits;
     if (rc == WN_OK)
         rc = wn_ngram_open(&c->ngram, file, err);
     if (rc == WN_OK)
@@ -174,6 +175,31 @@ wn_classifier_cache(struct wn_classifier *c, size_t entries, struct wn_err *err)
     if (entries > 0 && c->cache == NULL)
         return wn_fail(err, WN_STOP, "score cache: out of memory");
     return WN_OK;
+}
+
+enum wn_status
+wn_classifier_depth(
+    struct wn_classifier *c, const char *depth, struct wn_err *err)
+{
+    char known[80];
+    size_t n = 0;
+
+    if (strcmp(depth, "auto") == 0) {
+        c->depth = c->heads.exits;
+        return WN_OK;
+    }
+    for (size_t e = 0; e < c->heads.exits; e++) {
+        char *layers = known + n;
+
+        n += (size_t)snprintf(layers, sizeof(known) - n, "%s%zu",
+            e > 0 ? ", " : "", c->heads.after[e]);
+        if (strcmp(depth, layers + (e > 0 ? 2 : 0)) == 0) {
+            c->depth = e;
+            return WN_OK;
+        }
+    }
+    return wn_fail(err, WN_REJECT,
+        "depth '%.20s': these weights know auto and %s layers", depth, known);
 }
 
 const char *

@@ -38,6 +38,12 @@ void wn_classifier_free(struct wn_classifier *c);
 enum wn_status wn_classifier_cache(
     struct wn_classifier *c, size_t entries, struct wn_err *err);
 
+/* How many layers texts go through: "auto", each as many as it needs, which is
+ * how it is opened; or a number that the weights have an exit after, everybody
+ * as many. Before any scorer is made. WN_REJECT: which there are. */
+enum wn_status wn_classifier_depth(
+    struct wn_classifier *c, const char *depth, struct wn_err *err);
+
 /* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
  * of the folder that a score depends on. */
 const char *wn_classifier_version(const struct wn_classifier *c);

@@ -19,6 +19,8 @@ struct wn_classifier {
     struct wn_heads heads;
     struct wn_ngram ngram;
     struct wn_joint joint;
+    size_t depth; /* exit that every window leaves by; heads.exits: each by
+                     the first that settles it */
     struct wn_cache *cache; /* NULL: none */
     char version[WN_JOINT_NAME_MAX + 1 + 16 + 1];
 };

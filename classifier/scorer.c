@@ -51,8 +51,8 @@ struct wn_scorer {
     float ngram[PACK_WINDOWS][WN_HEADS];
     bool settled[PACK_WINDOWS];
     struct wn_said said[PACK_WINDOWS];
+    float encoder[PACK_WINDOWS][WN_OUTPUTS]; /* of the exit it came to */
     uint8_t key[PACK_WINDOWS][WN_CACHE_KEY];
-    bool whole;        /* every window goes through all layers */
     float *pooled;     /* (PACK_WINDOWS, H) */
     int64_t encode_us; /* spent in flush(), so far */
 };
@@ -135,10 +135,11 @@ raise_parts(
 
 /* What exit e makes of window i. */
 static void
-read_exit(const struct wn_scorer *s, size_t e, size_t i, const float *pooled,
-    float encoder[WN_OUTPUTS], struct wn_said *ret)
+read_exit(struct wn_scorer *s, size_t e, size_t i, const float *pooled)
 {
     const struct wn_joint_head *heads = wn_joint_at(&s->c->joint, e);
+    struct wn_said *ret = &s->said[i];
+    float *encoder = s->encoder[i];
 
     wn_heads_score(&s->c->heads, e, pooled, encoder);
     for (size_t h = 0; h < WN_HEADS; h++)
@@ -157,8 +158,10 @@ is_settled(const struct wn_scorer *s, size_t e, const struct open *o,
 {
     const struct wn_joint *j = &s->c->joint;
 
+    if (s->c->depth < s->c->heads.exits)
+        return e == s->c->depth;
     for (size_t h = 0; h < WN_HEADS; h++) {
-        double over = wn_joint_over(j, h, said->logits[h]);
+        double over = wn_joint_over(j, h, (double)said->logits[h]);
 
         if (h == WN_AI_TEXT && o->brief)
             continue;
@@ -175,7 +178,6 @@ ask_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
 {
     struct wn_scorer *s = arg;
     const struct wn_heads *heads = &s->c->heads;
-    float encoder[WN_OUTPUTS];
     size_t e = 0;
 
     while (heads->after[e] != layer + 1)
@@ -183,7 +185,7 @@ ask_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
     for (size_t i = 0; i < n; i++) {
         size_t w = who[i];
 
-        read_exit(s, e, w, pooled + i * heads->hidden, encoder, &s->said[w]);
+        read_exit(s, e, w, pooled + i * heads->hidden);
         s->settled[w] = is_settled(s, e, s->owner[w], &s->said[w]);
         keep[i] = !s->settled[w];
     }
@@ -194,13 +196,11 @@ join(struct wn_scorer *s, size_t i)
 {
     const struct wn_heads *heads = &s->c->heads;
     struct open *o = s->owner[i];
-    float encoder[WN_OUTPUTS];
 
     if (!s->settled[i])
-        read_exit(s, heads->exits - 1, i, s->pooled + i * heads->hidden,
-            encoder, &s->said[i]);
+        read_exit(s, heads->exits - 1, i, s->pooled + i * heads->hidden);
     if (o->parts != NULL)
-        raise_parts(o, encoder, s->ngram[i]);
+        raise_parts(o, s->encoder[i], s->ngram[i]);
     else if (s->c->cache != NULL)
         wn_cache_put(s->c->cache, s->key[i], &s->said[i]);
     raise(o, &s->said[i]);
@@ -225,22 +225,23 @@ is_known(struct wn_scorer *s, struct open *o, const struct wn_window *w)
     return hit;
 }
 
-/* Layers after which to ask: none where a part's numbers are wanted, which
- * are those of the last. */
+/* Layers after which to ask: of all early exits, or of the one that everybody
+ * leaves by. */
 static uint64_t
-exits_asked(const struct wn_scorer *s)
+exits_asked(const struct wn_classifier *c)
 {
     uint64_t after = 0;
 
-    for (size_t e = 0; e < s->c->joint.early_n && !s->whole; e++)
-        after |= UINT64_C(1) << (s->c->joint.early[e].after - 1);
+    for (size_t e = 0; e < c->joint.early_n; e++)
+        if (c->depth == c->heads.exits || c->depth == e)
+            after |= UINT64_C(1) << (c->joint.early[e].after - 1);
     return after;
 }
 
 static void
 flush(struct wn_scorer *s)
 {
-    struct wn_exits exits = { exits_asked(s), ask_exit, s };
+    struct wn_exits exits = { exits_asked(s->c), ask_exit, s };
     int64_t start = wn_clock_mono_us(), took;
 
     if (s->n == 0)
@@ -363,12 +364,16 @@ take_item(struct wn_scorer *s, struct open *o, struct wn_err *err)
 static void
 set_scores(const struct wn_scorer *s, const struct open *o)
 {
+    const struct wn_heads *heads = &s->c->heads;
+    size_t deepest =
+        s->c->depth < heads->exits ? s->c->depth : heads->exits - 1;
+    const struct wn_joint_head *joint = wn_joint_at(&s->c->joint, deepest);
     struct wn_value *v = o->item->sig.v;
-    bool full = o->best.depth == s->c->heads.after[s->c->heads.exits - 1];
+    bool full = o->best.depth == heads->after[deepest];
 
     for (size_t h = 0; h < WN_HEADS; h++) {
-        double p = wn_sigmoid(o->best.logits[h]);
-        bool flag = full && p >= s->c->joint.head[h].threshold;
+        double p = wn_sigmoid((double)o->best.logits[h]);
+        bool flag = full && p >= joint[h].threshold;
 
         v[WN_SIG_SCORE_SPAM + h] = wn_value_double(p);
         v[WN_SIG_FLAG_SPAM + h] =
@@ -376,8 +381,15 @@ set_scores(const struct wn_scorer *s, const struct open *o)
     }
     for (size_t k = 0; k < WN_BAITS && s->c->heads.kinds; k++)
         v[WN_SIG_SCORE_BAIT_VOTE + k] =
-            wn_value_double(wn_sigmoid(o->best.kinds[k]));
+            wn_value_double(wn_sigmoid((double)o->best.kinds[k]));
     set_int(o->item, WN_SIG_SCORE_DEPTH, o->best.depth);
+}
+
+static void
+set_logits(const struct open *o)
+{
+    for (size_t h = 0; h < WN_HEADS; h++)
+        o->parts->logit[h] = (double)o->best.logits[h];
 }
 
 static enum wn_status
@@ -392,7 +404,9 @@ finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
                 wn_head_names[h]);
     if (o->windows > 0)
         set_scores(s, o);
-    else
+    if (o->windows > 0 && o->parts != NULL)
+        set_logits(o);
+    if (o->windows == 0)
         item->skipped |= WN_SKIPPED_TEXT;
     if (item->post.media_n > 0)
         item->skipped |= WN_SKIPPED_IMAGE;
@@ -407,7 +421,6 @@ run_group(struct wn_scorer *s, struct wn_item **items, size_t n,
     enum wn_status rc = WN_OK;
 
     s->n = 0;
-    s->whole = parts != NULL;
     for (size_t i = 0; i < n && rc == WN_OK; i++) {
         struct open *o = &s->group[i];
 

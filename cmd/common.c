@@ -149,6 +149,16 @@ wn_cmd_policy_open(
         wn_policy_open(ret, path, err), err);
 }
 
+static enum wn_status
+set_depth(
+    struct wn_classifier *c, const struct wn_options *o, struct wn_err *err)
+{
+    enum wn_status rc =
+        wn_classifier_depth(c, wn_opt_str(o, WN_OPT_SCORE_DEPTH), err);
+
+    return rc == WN_OK ? rc : wn_fail_in(err, rc, "option score.depth");
+}
+
 enum wn_status
 wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const struct wn_options *o, struct wn_err *err)
@@ -172,6 +182,8 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     rc = wn_classifier_open(&c, dir, &conf, err);
     if (!given)
         rc = fail_file(o, WN_OPT_MODEL_DIR, "model.dir", dir, rc, err);
+    if (rc == WN_OK)
+        rc = set_depth(c, o, err);
     if (rc == WN_OK)
         rc = wn_classifier_cache(
             c, (size_t)wn_opt_int(o, WN_OPT_SCORE_CACHE), err);

@@ -1,4 +1,4 @@
-/* Reader of labelled texts for `train` and `eval`. */
+/* Reader of labelled texts, and of other JSON Lines of ours. */
 #include "cmd/data.h"
 
 #include <errno.h>
@@ -17,9 +17,8 @@
 #define LINE_BYTES_MAX (16u << 20)
 #define DATA_BYTES_MAX ((size_t)64 << 30)
 
-static const char *const label_names[WN_HEADS] = { "spam", "scam", "bait",
+const char *const wn_data_label_names[WN_HEADS] = { "spam", "scam", "bait",
     "ai" };
-
 void
 wn_data_init(struct wn_data *d)
 {
@@ -35,23 +34,30 @@ wn_data_release(struct wn_data *d)
     memset(d, 0, sizeof(*d));
 }
 
+/* The number of the name that member `member` of o holds, "" where it has
+ * none; a new one is added to names. */
 static enum wn_status
-find_source(
-    struct wn_data *d, const char *name, uint16_t *ret, struct wn_err *err)
+find_name(struct wn_data *d, const json_t *o, const char *member,
+    const char **names, size_t *n, uint16_t *ret, struct wn_err *err)
 {
-    for (size_t i = 0; i < d->sources_n; i++)
-        if (strcmp(d->sources[i], name) == 0) {
-            *ret = (uint16_t)i;
-            return WN_OK;
-        }
-    if (d->sources_n == WN_DATA_SOURCES_MAX)
-        return wn_fail(
-            err, WN_REJECT, "more than %d sources", WN_DATA_SOURCES_MAX);
-    *ret = (uint16_t)d->sources_n;
-    d->sources[d->sources_n] = wn_arena_strndup(&d->arena, name, strlen(name));
-    if (d->sources[d->sources_n] == NULL)
-        return wn_fail(err, WN_STOP, "out of memory");
-    d->sources_n++;
+    const json_t *v = json_object_get(o, member);
+    const char *name = v == NULL || json_is_null(v) ? "" : json_string_value(v);
+    size_t i;
+
+    if (name == NULL)
+        return wn_fail(err, WN_REJECT, "\"%s\" is not a string", member);
+    for (i = 0; i < *n && strcmp(names[i], name) != 0; i++)
+        continue;
+    if (i == WN_DATA_SOURCES_MAX)
+        return wn_fail(err, WN_REJECT, "more than %d values of \"%s\"",
+            WN_DATA_SOURCES_MAX, member);
+    if (i == *n) {
+        names[i] = wn_arena_strndup(&d->arena, name, strlen(name));
+        if (names[i] == NULL)
+            return wn_fail(err, WN_STOP, "out of memory");
+        ++*n;
+    }
+    *ret = (uint16_t)i;
     return WN_OK;
 }
 
@@ -64,76 +70,44 @@ copy(struct wn_data *d, const json_t *v, struct wn_str *ret, struct wn_err *err)
 }
 
 static enum wn_status
-read_label(
-    const json_t *labels, const char *name, int8_t *ret, struct wn_err *err)
+read_labels(const json_t *labels, const char *const *names, size_t n,
+    int8_t *ret, struct wn_err *err)
 {
-    const json_t *v = json_object_get(labels, name);
-    json_int_t n = json_integer_value(v);
+    if (!json_is_object(labels))
+        return wn_fail(err, WN_REJECT, "\"labels\" is not an object");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_object_get(labels, names[i]);
+        json_int_t label = json_integer_value(v);
 
-    *ret = -1;
-    if (v == NULL || json_is_null(v))
-        return WN_OK;
-    if (!json_is_integer(v) || (n != 0 && n != 1))
-        return wn_fail(
-            err, WN_REJECT, "label \"%s\" is not 1, 0 or null", name);
-    *ret = (int8_t)n;
+        if (v == NULL || json_is_null(v))
+            ret[i] = -1;
+        else if (json_is_integer(v) && (label == 0 || label == 1))
+            ret[i] = (int8_t)label;
+        else
+            return wn_fail(
+                err, WN_REJECT, "label \"%s\" is not 1, 0 or null", names[i]);
+    }
     return WN_OK;
 }
 
 static enum wn_status
-read_labels(const json_t *labels, struct wn_data_row *row, struct wn_err *err)
+read_names(struct wn_data *d, const json_t *o, struct wn_data_row *row,
+    struct wn_err *err)
 {
-    enum wn_status rc = WN_OK;
+    enum wn_status rc;
 
-    if (!json_is_object(labels))
-        return wn_fail(err, WN_REJECT, "\"labels\" is not an object");
-    for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++)
-        rc = read_label(labels, label_names[h], &row->labels[h], err);
-    for (size_t b = 0; rc == WN_OK && b < WN_BAITS; b++) {
-        rc = read_label(labels, wn_bait_names[b], &row->baits[b], err);
-        /* What is no bait is none of its kinds. */
-        if (row->baits[b] < 0 && row->labels[WN_BAIT] == 0)
-            row->baits[b] = 0;
-    }
+    rc =
+        find_name(d, o, "source", d->sources, &d->sources_n, &row->source, err);
+    if (rc == WN_OK)
+        rc = find_name(d, o, "lang", d->langs, &d->langs_n, &row->lang, err);
+    if (rc == WN_OK)
+        rc = find_name(d, o, "kind", d->kinds, &d->kinds_n, &row->kind, err);
     return rc;
 }
 
-/* A string that need not be there. */
 static enum wn_status
-copy_member(struct wn_data *d, const json_t *o, const char *name,
-    struct wn_str *ret, struct wn_err *err)
+append(struct wn_data *d, const struct wn_data_row *row, struct wn_err *err)
 {
-    const json_t *v = json_object_get(o, name);
-
-    return json_is_string(v) ? copy(d, v, ret, err) : WN_OK;
-}
-
-static enum wn_status
-read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
-{
-    const json_t *text = json_object_get(o, "text");
-    const json_t *source = json_object_get(o, "source");
-    struct wn_data_row row = { 0 };
-    enum wn_status rc;
-
-    if (!json_is_string(text))
-        return wn_fail(err, WN_REJECT, "\"text\" is not a string");
-    if (source != NULL && !json_is_string(source))
-        return wn_fail(err, WN_REJECT, "\"source\" is not a string");
-    rc = read_labels(json_object_get(o, "labels"), &row, err);
-    if (rc == WN_OK)
-        rc = copy(d, text, &row.text, err);
-    if (rc == WN_OK)
-        rc = copy_member(d, o, "id", &row.id, err);
-    if (rc == WN_OK)
-        rc = copy_member(d, o, "lang", &row.lang, err);
-    if (rc == WN_OK)
-        rc = copy_member(d, o, "kind", &row.kind, err);
-    if (rc == WN_OK)
-        rc = find_source(d, source == NULL ? "" : json_string_value(source),
-            &row.source, err);
-    if (rc != WN_OK)
-        return rc;
     if (d->n == d->cap) {
         size_t cap = d->cap == 0 ? 4096 : d->cap * 2;
         struct wn_data_row *p = realloc(d->rows, cap * sizeof(*p));
@@ -143,12 +117,52 @@ read_row(struct wn_data *d, const json_t *o, struct wn_err *err)
         d->rows = p;
         d->cap = cap;
     }
-    d->rows[d->n++] = row;
+    d->rows[d->n++] = *row;
     return WN_OK;
 }
 
 static enum wn_status
-read_line(struct wn_data *d, const struct wn_line *line, struct wn_err *err)
+read_row(void *arg, const json_t *o, struct wn_err *err)
+{
+    struct wn_data *d = arg;
+    const json_t *id = json_object_get(o, "id");
+    const json_t *text = json_object_get(o, "text");
+    const json_t *labels = json_object_get(o, "labels");
+    struct wn_data_row row = { 0 };
+    enum wn_status rc;
+
+    if (!json_is_string(text))
+        return wn_fail(err, WN_REJECT, "\"text\" is not a string");
+    rc = read_labels(labels, wn_data_label_names, WN_HEADS, row.labels, err);
+    if (rc == WN_OK)
+        rc = read_labels(labels, wn_bait_names, WN_BAITS, row.baits, err);
+    /* What is no bait is none of its kinds. */
+    for (size_t b = 0; b < WN_BAITS; b++)
+        if (row.baits[b] < 0 && row.labels[WN_BAIT] == 0)
+            row.baits[b] = 0;
+    if (rc == WN_OK)
+        rc = copy(d, text, &row.text, err);
+    if (rc == WN_OK && json_is_string(id))
+        rc = copy(d, id, &row.id, err);
+    if (rc == WN_OK)
+        rc = read_names(d, o, &row, err);
+    return rc == WN_OK ? append(d, &row, err) : rc;
+}
+
+/* --- a file --- */
+
+struct input {
+    gzFile f;
+    const char *name; /* for messages */
+    struct wn_lines lines;
+    size_t number; /* of the last line */
+    wn_data_take *take;
+    void *arg;
+};
+
+static enum wn_status
+read_line(
+    const struct input *in, const struct wn_line *line, struct wn_err *err)
 {
     json_error_t why;
     json_t *o;
@@ -163,19 +177,10 @@ read_line(struct wn_data *d, const struct wn_line *line, struct wn_err *err)
         rc = wn_fail(
             err, WN_REJECT, "%s", o == NULL ? why.text : "not a JSON object");
     else
-        rc = read_row(d, o, err);
+        rc = in->take(in->arg, o, err);
     json_decref(o);
     return rc;
 }
-
-/* --- a file --- */
-
-struct input {
-    gzFile f;
-    const char *name; /* for messages */
-    struct wn_lines lines;
-    size_t number; /* of the last line */
-};
 
 /* Opened here and not by zlib, to know a folder for one; zlib owns the
  * descriptor from then on. */
@@ -227,7 +232,7 @@ read_chunk(struct input *in, size_t *ret_n, struct wn_err *err)
 }
 
 static enum wn_status
-read_lines(struct wn_data *d, struct input *in, struct wn_err *err)
+read_lines(struct input *in, struct wn_err *err)
 {
     struct wn_line line;
     size_t n = 1;
@@ -239,7 +244,7 @@ read_lines(struct wn_data *d, struct input *in, struct wn_err *err)
             rc == WN_OK && (wn_lines_next(&in->lines, &line) ||
                                (n == 0 && wn_lines_last(&in->lines, &line)))) {
             in->number++;
-            rc = read_line(d, &line, err);
+            rc = read_line(in, &line, err);
             if (rc != WN_OK)
                 wn_fail_in(err, rc, "%s:%zu", in->name, in->number);
         }
@@ -248,16 +253,23 @@ read_lines(struct wn_data *d, struct input *in, struct wn_err *err)
 }
 
 enum wn_status
-wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
+wn_data_each(
+    const char *path, wn_data_take *take, void *arg, struct wn_err *err)
 {
-    struct input in = { .number = 0 };
+    struct input in = { .take = take, .arg = arg };
     enum wn_status rc = open_input(&in, path, err);
 
     if (rc != WN_OK)
         return rc;
     wn_lines_init(&in.lines, LINE_BYTES_MAX, 0);
-    rc = read_lines(d, &in, err);
+    rc = read_lines(&in, err);
     wn_lines_release(&in.lines);
     gzclose_r(in.f);
     return rc;
+}
+
+enum wn_status
+wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
+{
+    return wn_data_each(path, read_row, d, err);
 }

@@ -1,284 +1,395 @@
 /*
- * winnow eval: measures weights on labelled texts, by head and by source of
- * the data. eval_score.c makes the scores; here they are counted and printed.
+ * winnow eval: measures weights on labelled texts. Arguments and the order of
+ * the work; see eval_int.h for who does it.
  */
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/eval_int.h"
+#include "cmd/files.h"
+#include "cmd/plot.h"
 #include "cmd/tools.h"
-#include "core/buf.h"
-#include "model/heads.h"
 
-#define OUTPUT_BYTES_MAX (64u << 20)
+#define OUTPUT_BYTES_MAX (256u << 20)
+#define PREVALENCE 0.02
+#define ATTACK_ROWS 200
+#define THREADS_MAX 256
 
 static const char usage[] =
-    "Usage: winnow eval FILE... [--json] [--parts] [--weights DIR] "
+    "Usage: winnow eval DATA... [--dev FILE] [--by WHAT] [--json FILE] "
     "[OPTIONS]\n"
     "\n"
-    "Scores labelled texts and says how well each head does, on all of them "
-    "and\n"
-    "by their source. Files are JSON Lines, gzip or plain, - is standard "
-    "input:\n"
+    "Scores labelled texts and says how well each head does. DATA are JSON "
+    "Lines,\n"
+    "gzip or plain, - is standard input:\n"
     "  {\"id\",\"text\",\"labels\":{\"spam\",\"scam\",\"bait\",\"ai\"},"
-    "\"source\"}\n"
-    "A label is 1, 0 or null; null is left out. \"ai\" is the head ai_text.\n"
+    "\"lang\",\"source\",\"kind\"}\n"
+    "A label is 1, 0 or null; null is left out. \"ai\" is the head ai_text; "
+    "labels may\n"
+    "hold bait_vote, bait_react, bait_share, bait_tag and bait_comment too.\n"
     "\n"
-    "  --json         {\"rows\":n,\"heads\":{HEAD:{\"threshold\":t,\"all\":C,"
-    "\n"
-    "                 \"sources\":{NAME:C}}}} with C =\n"
-    "                 {\"pos\",\"neg\",\"auc\",\"recall\",\"fpr\"}, null where "
-    "undefined\n"
-    "  --parts        the AUC of the encoder's head and of the n-grams alone "
+    "  --dev FILE      thresholds that let 1 % and 0.1 % of its negatives "
+    "through are\n"
+    "                  measured beside the weights' own\n"
+    "  --by WHAT       a table of source (the usual), lang, length (words), "
+    "kind, sub\n"
+    "                  (of bait), or several: source,length; kind and sub "
+    "print the\n"
+    "                  share flagged of each\n"
+    "  --prevalence P  share of positives that precision is stated for (0.02)\n"
+    "  --json FILE     everything as JSON; - prints it in place of the table\n"
+    "  --svg DIR       DIR/reliability.svg and DIR/scores.svg\n"
+    "  --attacks       how flags stand when texts are attacked: letters "
+    "spaced,\n"
+    "                  invisible, look-alike, styled or leet; harmless words "
+    "(1-10,\n"
+    "                  300, 3,000) or tags around the text\n"
+    "  --attack-rows N of each head's positives and of benign rows at most so "
+    "many\n"
+    "                  (200), always the same ones\n"
+    "  --scores FILE   keeps the logits of every text\n"
+    "  --from FILE     takes them from there: no weights are read\n"
+    "  --parts         the AUC of the encoder's head and of the n-grams alone "
     "too\n"
-    "                 (with --json \"auc_encoder\" and \"auc_ngram\" in C)\n"
-    "  --weights DIR  measures these, not model.dir\n"
+    "  --threads N     that score (one a core)\n"
+    "  --weights DIR   measures these, as --model.dir does\n"
     "\n"
-    "  auc     chance that a positive scores higher than a negative\n"
-    "  recall  share of positives at or over the weights' threshold\n"
-    "  fpr     share of negatives at or over it\n"
+    "  auc        chance that a positive scores higher than a negative\n"
+    "  ap         average precision, the area under precision and recall\n"
+    "  brier      mean squared distance of the score from the label\n"
+    "  ece        distance of scores from what came true, in 15 bins of equal "
+    "mass\n"
+    "  recall     share of positives at or over the threshold\n"
+    "  fpr        share of negatives at or over it\n"
+    "  precision  share of true ones among the flagged, at that prevalence\n"
     "\n"
     "A text is measured by its score alone: that ai_text never flags a text "
     "under\n"
-    "25 words is not applied here. A text that is empty after hardening has "
-    "no\n"
-    "score and counts as lower than any.\n"
+    "25 words is applied only where benign rows flagged by any head are "
+    "counted. A\n"
+    "text that is empty after hardening has no score and counts as lower than "
+    "any.\n"
     "\n"
-    "Example:\n"
-    "  winnow eval test.jsonl.gz --parts\n";
+    "Examples:\n"
+    "  winnow eval test.jsonl.gz\n"
+    "  winnow eval test.jsonl.gz --dev dev.jsonl.gz --json metrics.json\n"
+    "  winnow eval feed.jsonl --by kind --attacks --svg plots\n";
 
-/* What is known of one head on some of the rows. */
-struct cell {
-    struct wn_measure both;
-    double encoder, ngram; /* AUC */
+struct conf {
+    const char *weights, *dev, *json, *svg, *scores, *from;
+    unsigned by_bits;
+    double prevalence;
+    size_t attack_rows, threads; /* threads 0: score.threads */
+    bool attacks, parts;
 };
 
-struct eval {
-    struct wn_data data;
-    struct wn_classifier *classifier;
-    struct wn_eval_scores scores;
-    int8_t *labels; /* scratch: of one head, on some rows */
-    bool json, parts;
-};
+/* --- arguments --- */
 
-#define ALL_SOURCES SIZE_MAX
+static bool
+take_path(int *argc, char **argv, const char *name, const char **ret)
+{
+    *ret = wn_cmd_take(argc, argv, name);
+    if (*ret == NULL || (*ret)[0] != '\0')
+        return true;
+    wn_cmd_usage("eval", "%s needs a name", name);
+    return false;
+}
+
+static bool
+take_number(int *argc, char **argv, const char *name, size_t max, size_t *ret)
+{
+    const char *s = wn_cmd_take(argc, argv, name);
+    unsigned long long n;
+    char *end;
+
+    if (s == NULL)
+        return true;
+    errno = 0;
+    n = strtoull(s, &end, 10);
+    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
+        n > max) {
+        wn_cmd_usage("eval", "%s '%.40s' is not a whole number from 1 to %zu",
+            name, s, max);
+        return false;
+    }
+    *ret = (size_t)n;
+    return true;
+}
+
+static bool
+take_prevalence(int *argc, char **argv, double *ret)
+{
+    const char *s = wn_cmd_take(argc, argv, "--prevalence");
+    double p;
+    char *end;
+
+    if (s == NULL)
+        return true;
+    p = strtod(s, &end);
+    if (s[0] == '\0' || *end != '\0' || !(p > 0 && p < 1)) {
+        wn_cmd_usage(
+            "eval", "--prevalence '%.40s' is not a number between 0 and 1", s);
+        return false;
+    }
+    *ret = p;
+    return true;
+}
+
+static bool
+take_by(int *argc, char **argv, unsigned *ret)
+{
+    const char *s = wn_cmd_take(argc, argv, "--by");
+    size_t len;
+
+    *ret = s == NULL ? 1u << WN_BY_SOURCE : 0;
+    for (; s != NULL; s = s[len] == ',' ? s + len + 1 : NULL) {
+        int by = 0;
+
+        len = strcspn(s, ",");
+        while (by < WN_BYS && (strlen(wn_eval_by_names[by]) != len ||
+                                  strncmp(s, wn_eval_by_names[by], len) != 0))
+            by++;
+        if (by == WN_BYS) {
+            wn_cmd_usage("eval",
+                "--by '%.*s' is not source, lang, length, kind or sub",
+                len < 40 ? (int)len : 40, s);
+            return false;
+        }
+        *ret |= 1u << by;
+    }
+    return true;
+}
+
+static bool
+take_all(int *argc, char **argv, struct conf *c)
+{
+    c->prevalence = PREVALENCE;
+    c->attack_rows = ATTACK_ROWS;
+    c->attacks = wn_cmd_take_switch(argc, argv, "--attacks");
+    c->parts = wn_cmd_take_switch(argc, argv, "--parts");
+    return take_path(argc, argv, "--weights", &c->weights) &&
+           take_path(argc, argv, "--dev", &c->dev) &&
+           take_path(argc, argv, "--json", &c->json) &&
+           take_path(argc, argv, "--svg", &c->svg) &&
+           take_path(argc, argv, "--scores", &c->scores) &&
+           take_path(argc, argv, "--from", &c->from) &&
+           take_number(argc, argv, "--attack-rows", 1000000, &c->attack_rows) &&
+           take_number(argc, argv, "--threads", THREADS_MAX, &c->threads) &&
+           take_prevalence(argc, argv, &c->prevalence) &&
+           take_by(argc, argv, &c->by_bits);
+}
 
 static enum wn_status
-measure(struct eval *e, size_t h, size_t source, struct cell *ret,
+make_folder(const char *dir, struct wn_err *err)
+{
+    struct stat sb;
+
+    if (mkdir(dir, 0777) == 0)
+        return WN_OK;
+    if (errno == EEXIST && stat(dir, &sb) == 0 && !S_ISDIR(sb.st_mode))
+        errno = ENOTDIR;
+    else if (errno == EEXIST && access(dir, W_OK | X_OK) == 0)
+        return WN_OK;
+    return wn_fail(err, WN_REJECT, "%s: %s", dir, strerror(errno));
+}
+
+/* What can be known before the work is; 0 or the exit status. */
+static int
+check(const struct conf *c, int argc)
+{
+    struct wn_err err = { "" };
+    const char *outputs[] = { c->json, c->scores };
+
+    if (argc < 2)
+        return wn_cmd_usage("eval", "which DATA?");
+    if (c->from != NULL && (c->weights != NULL || c->dev != NULL ||
+                               c->scores != NULL || c->attacks || c->parts))
+        return wn_cmd_usage("eval",
+            "--from has the scores and thresholds already: it goes without "
+            "--weights, --dev, --scores, --attacks and --parts");
+    if (c->scores != NULL && strcmp(c->scores, "-") == 0)
+        return wn_cmd_usage("eval", "--scores needs a file");
+    for (size_t i = 0; i < 2; i++)
+        if (outputs[i] != NULL && wn_file_may_write(outputs[i], &err) != WN_OK)
+            return wn_cmd_fail(1, "eval", "%s", err.text);
+    if (c->svg != NULL && make_folder(c->svg, &err) != WN_OK)
+        return wn_cmd_fail(1, "eval", "--svg: %s", err.text);
+    return 0;
+}
+
+/* --- scores --- */
+
+size_t
+wn_eval_threads(const struct wn_options *o, size_t asked)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t option = wn_opt_int(o, WN_OPT_SCORE_THREADS);
+
+    if (asked > 0)
+        return asked;
+    if (option > 0)
+        return (size_t)option;
+    return cores > 0 && cores <= THREADS_MAX ? (size_t)cores : 1;
+}
+
+static enum wn_status
+add_dev(struct wn_eval *e, const struct wn_eval_conf *conf, const char *path,
     struct wn_err *err)
 {
-    const struct wn_data *d = &e->data;
-    double threshold = wn_classifier_threshold(e->classifier, (enum wn_head)h);
-    struct wn_measure m;
+    struct wn_eval_scores s = { .n = 0 };
+    struct wn_data d;
     enum wn_status rc;
 
-    for (size_t i = 0; i < d->n; i++)
-        e->labels[i] = source == ALL_SOURCES || d->rows[i].source == source
-                           ? d->rows[i].labels[h]
-                           : -1;
-    rc = wn_measure(
-        e->scores.both[h], e->labels, d->n, threshold, &ret->both, err);
-    if (rc != WN_OK || !e->parts)
-        return rc;
-    rc = wn_measure(e->scores.encoder[h], e->labels, d->n, 0, &m, err);
-    ret->encoder = m.auc;
+    wn_data_init(&d);
+    rc = wn_data_read(&d, path, err);
     if (rc == WN_OK)
-        rc = wn_measure(e->scores.ngram[h], e->labels, d->n, 0, &m, err);
-    ret->ngram = m.auc;
-    return rc;
-}
-
-/* --- JSON --- */
-
-static void
-json_number(struct wn_buf *out, const char *name, double v)
-{
-    wn_buf_printf(out, ",\"%s\":", name);
-    wn_buf_double(out, v);
-}
-
-static void
-json_cell(struct wn_buf *out, const struct cell *c, bool parts)
-{
-    wn_buf_printf(out, "{\"pos\":%zu,\"neg\":%zu", c->both.pos, c->both.neg);
-    json_number(out, "auc", c->both.auc);
-    json_number(out, "recall", c->both.recall);
-    json_number(out, "fpr", c->both.fpr);
-    if (parts) {
-        json_number(out, "auc_encoder", c->encoder);
-        json_number(out, "auc_ngram", c->ngram);
-    }
-    wn_buf_char(out, '}');
-}
-
-static enum wn_status
-json_head(struct eval *e, size_t h, struct wn_buf *out, struct wn_err *err)
-{
-    struct cell c;
-    enum wn_status rc = measure(e, h, ALL_SOURCES, &c, err);
-
-    if (rc != WN_OK)
-        return rc;
-    wn_buf_printf(
-        out, "%s\"%s\":{\"threshold\":", h == 0 ? "" : ",", wn_head_names[h]);
-    wn_buf_double(out, wn_classifier_threshold(e->classifier, (enum wn_head)h));
-    wn_buf_str(out, ",\"all\":");
-    json_cell(out, &c, e->parts);
-    wn_buf_str(out, ",\"sources\":{");
-    for (size_t s = 0; s < e->data.sources_n; s++) {
-        const char *name = e->data.sources[s];
-
-        rc = measure(e, h, s, &c, err);
-        if (rc != WN_OK)
-            return rc;
-        wn_buf_str(out, s == 0 ? "" : ",");
-        wn_buf_json(out, name, strlen(name));
-        wn_buf_char(out, ':');
-        json_cell(out, &c, e->parts);
-    }
-    wn_buf_str(out, "}}");
-    return WN_OK;
-}
-
-static enum wn_status
-write_json(struct eval *e, struct wn_buf *out, struct wn_err *err)
-{
-    enum wn_status rc = WN_OK;
-
-    wn_buf_printf(out, "{\"rows\":%zu,\"heads\":{", e->data.n);
-    for (size_t h = 0; h < WN_HEADS && rc == WN_OK; h++)
-        rc = json_head(e, h, out, err);
-    wn_buf_str(out, "}}\n");
-    return rc;
-}
-
-/* --- table --- */
-
-static void
-table_number(struct wn_buf *out, double v)
-{
-    if (isnan(v))
-        wn_buf_printf(out, " %8s", "-");
-    else
-        wn_buf_printf(out, " %8.4f", v);
-}
-
-static void
-table_line(struct wn_buf *out, const char *head, const char *source,
-    const struct cell *c, bool parts)
-{
-    struct wn_str name = { source, strlen(source) };
-    size_t at;
-
-    wn_buf_printf(out, "%-8s ", head);
-    at = out->len;
-    wn_cmd_plain(out, name, 24);
-    while (!out->failed && out->len - at < 27)
-        wn_buf_char(out, ' ');
-    wn_buf_printf(out, " %7zu %7zu", c->both.pos, c->both.neg);
-    table_number(out, c->both.auc);
-    table_number(out, c->both.recall);
-    table_number(out, c->both.fpr);
-    if (parts) {
-        table_number(out, c->encoder);
-        table_number(out, c->ngram);
-    }
-    wn_buf_char(out, '\n');
-}
-
-static enum wn_status
-table_head(struct eval *e, size_t h, struct wn_buf *out, struct wn_err *err)
-{
-    struct cell c;
-    enum wn_status rc = measure(e, h, ALL_SOURCES, &c, err);
-
+        rc = wn_eval_scores_make(&s, &d, conf, "dev", err);
     if (rc == WN_OK)
-        table_line(out, wn_head_names[h], "(all)", &c, e->parts);
-    for (size_t s = 0; s < e->data.sources_n && rc == WN_OK; s++) {
-        rc = measure(e, h, s, &c, err);
-        if (rc == WN_OK && c.both.pos + c.both.neg > 0)
-            table_line(out, "", e->data.sources[s], &c, e->parts);
-    }
+        rc = wn_eval_points_add(&e->scores, &d, &s, err);
+    e->dev = path;
+    e->dev_rows = d.n;
+    wn_eval_scores_release(&s);
+    wn_data_release(&d);
     return rc;
 }
 
 static enum wn_status
-write_table(struct eval *e, struct wn_buf *out, struct wn_err *err)
+score(struct wn_eval *e, const struct conf *c, const struct wn_eval_conf *conf,
+    struct wn_err *err)
 {
-    enum wn_status rc = WN_OK;
+    enum wn_status rc;
 
-    wn_buf_printf(out, "weights    %s\nrows       %zu\nthreshold ",
-        wn_classifier_version(e->classifier), e->data.n);
+    rc = wn_eval_scores_make(&e->scores, &e->data, conf, "data", err);
+    if (rc == WN_OK && c->dev != NULL)
+        rc = add_dev(e, conf, c->dev, err);
+    if (rc == WN_OK && c->scores != NULL)
+        rc = wn_eval_scores_write(&e->scores, &e->data, c->scores, err);
+    if (rc == WN_OK && c->attacks)
+        rc = wn_eval_attack(e, conf, c->attack_rows, err);
+    return rc;
+}
+
+/* --- what is shown --- */
+
+/* Labels of a head lie a row apart. */
+static void
+plot_scores(const struct wn_eval *e, struct wn_buf *out)
+{
+    struct wn_plot_scores panels[WN_HEADS];
+
     for (size_t h = 0; h < WN_HEADS; h++)
-        wn_buf_printf(out, " %s %.4f", wn_head_names[h],
-            wn_classifier_threshold(e->classifier, (enum wn_head)h));
-    wn_buf_printf(out, "\n\n%-8s %-27s %7s %7s %8s %8s %8s", "head", "source",
-        "pos", "neg", "auc", "recall", "fpr");
-    if (e->parts)
-        wn_buf_printf(out, " %8s %8s", "encoder", "n-grams");
-    wn_buf_char(out, '\n');
-    for (size_t h = 0; h < WN_HEADS && rc == WN_OK; h++)
-        rc = table_head(e, h, out, err);
+        panels[h] = (struct wn_plot_scores){ .title = wn_head_names[h],
+            .logit = e->scores.logit[h],
+            .labels = e->data.n == 0 ? NULL : &e->data.rows[0].labels[h],
+            .n = e->data.n,
+            .stride = sizeof(struct wn_data_row),
+            .threshold = e->scores.at[h][0].logit };
+    wn_plot_scores(out, panels, WN_HEADS);
+}
+
+static void
+plot_reliability(const struct wn_eval *e, struct wn_buf *out)
+{
+    struct wn_plot_reliability panels[WN_HEADS];
+
+    for (size_t h = 0; h < WN_HEADS; h++)
+        panels[h] =
+            (struct wn_plot_reliability){ wn_head_names[h], &e->all[h].q };
+    wn_plot_reliability(out, panels, WN_HEADS);
+}
+
+static enum wn_status
+write_plots(const struct wn_eval *e, const char *dir, struct wn_err *err)
+{
+    void (*const plots[])(const struct wn_eval *,
+        struct wn_buf *) = { plot_reliability, plot_scores };
+    static const char *const names[] = { "reliability.svg", "scores.svg" };
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < 2 && rc == WN_OK; i++) {
+        char path[PATH_MAX];
+        struct wn_buf out;
+
+        wn_buf_init(&out, OUTPUT_BYTES_MAX);
+        plots[i](e, &out);
+        if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= PATH_MAX)
+            rc = wn_fail(err, WN_REJECT, "%.100s...: path too long", dir);
+        if (rc == WN_OK)
+            rc = wn_file_write(path, &out, err);
+        wn_buf_release(&out);
+    }
+    return rc;
+}
+
+static enum wn_status
+write_output(const struct wn_eval *e, const struct conf *c, struct wn_err *err)
+{
+    struct wn_buf out;
+    enum wn_status rc = WN_OK;
+
+    wn_buf_init(&out, OUTPUT_BYTES_MAX);
+    if (c->json == NULL || strcmp(c->json, "-") != 0) {
+        wn_eval_table(e, c->by_bits, &out);
+        rc = wn_file_write("-", &out, err);
+        wn_buf_reset(&out);
+    }
+    if (rc == WN_OK && c->json != NULL) {
+        wn_eval_json(e, &out);
+        rc = wn_file_write(c->json, &out, err);
+    }
+    wn_buf_release(&out);
+    if (rc == WN_OK && c->svg != NULL)
+        rc = write_plots(e, c->svg, err);
     return rc;
 }
 
 /* --- */
 
-static size_t
-threads_of(const struct wn_options *o)
+static enum wn_status
+read_data(struct wn_data *d, char **files, size_t n, struct wn_err *err)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t asked = wn_opt_int(o, WN_OPT_SCORE_THREADS);
+    enum wn_status rc = WN_OK;
 
-    if (asked > 0)
-        return (size_t)asked;
-    return cores > 0 && cores <= 256 ? (size_t)cores : 1;
+    for (size_t i = 0; i < n && rc == WN_OK; i++)
+        rc = wn_data_read(d, files[i], err);
+    if (rc == WN_OK && d->n == 0)
+        rc = wn_fail(err, WN_REJECT, "%s: no texts in it", files[0]);
+    return rc;
 }
 
 static int
-print(struct eval *e)
-{
-    struct wn_buf out;
-    struct wn_err err = { "" };
-    enum wn_status rc;
-    int status = 0;
-
-    wn_buf_init(&out, OUTPUT_BYTES_MAX);
-    rc = e->json ? write_json(e, &out, &err) : write_table(e, &out, &err);
-    if (rc != WN_OK)
-        status = wn_cmd_fail(1, "eval", "%s", err.text);
-    else if (out.failed)
-        status = wn_cmd_fail(1, "eval", "out of memory");
-    else if (fwrite(out.data, 1, out.len, stdout) != out.len ||
-             fflush(stdout) != 0)
-        status = wn_cmd_fail(1, "eval", "standard output: cannot write");
-    wn_buf_release(&out);
-    return status;
-}
-
-static int
-eval(struct eval *e, const struct wn_options *o, const char *weights,
+eval(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
     char **files, size_t n)
 {
+    struct wn_classifier *classifier = NULL;
     struct wn_err err = { "" };
+    enum wn_status rc;
 
-    if (wn_cmd_classifier(&e->classifier, weights, o, &err) != WN_OK)
+    if (c->from == NULL &&
+        wn_cmd_classifier(&classifier, c->weights, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "eval", "%s", err.text);
-    for (size_t i = 0; i < n; i++)
-        if (wn_data_read(&e->data, files[i], &err) != WN_OK)
-            return wn_cmd_fail(1, "eval", "%s", err.text);
-    e->labels = malloc(e->data.n + 1);
-    if (e->labels == NULL)
-        return wn_cmd_fail(1, "eval", "out of memory");
-    if (wn_eval_scores_make(&e->scores, &e->data, e->classifier,
-            (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS), threads_of(o),
-            &err) != WN_OK)
-        return wn_cmd_fail(1, "eval", "%s", err.text);
-    return print(e);
+    rc = read_data(&e->data, files, n, &err);
+    if (rc == WN_OK && c->from != NULL)
+        rc = wn_eval_scores_read(&e->scores, &e->data, c->from, &err);
+    if (rc == WN_OK && c->from == NULL) {
+        const struct wn_eval_conf conf = { classifier,
+            (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS),
+            wn_eval_threads(o, c->threads) };
+
+        rc = score(e, c, &conf, &err);
+    }
+    wn_classifier_free(classifier);
+    if (rc == WN_OK)
+        rc = wn_eval_measure(e, &err);
+    if (rc == WN_OK)
+        rc = write_output(e, c, &err);
+    return rc == WN_OK ? 0 : wn_cmd_fail(1, "eval", "%s", err.text);
 }
 
 int
@@ -286,11 +397,13 @@ wn_cmd_eval(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.threads",
         "score.windows_max", "model.", "kernels.", NULL };
-    static const char *const own[] = { "--json", "--parts",
-        "--weights=", NULL };
-    struct eval e = { .json = false };
+    static const char *const own[] = { "--dev=", "--by=", "--prevalence=",
+        "--json=", "--svg=", "--attacks",
+        "--attack-rows=", "--scores=", "--from=", "--parts",
+        "--threads=", "--weights=", NULL };
+    struct wn_eval e = { .prevalence = 0 };
+    struct conf c = { .weights = NULL };
     struct wn_options *o;
-    const char *weights;
     int rc;
 
     if (wn_cmd_help(argc, argv, usage, prefixes))
@@ -298,20 +411,15 @@ wn_cmd_eval(int argc, char **argv)
     o = wn_cmd_options(&argc, argv, own);
     if (o == NULL)
         return WN_EX_CONFIG;
-    e.json = wn_cmd_take_switch(&argc, argv, "--json");
-    e.parts = wn_cmd_take_switch(&argc, argv, "--parts");
-    weights = wn_cmd_take(&argc, argv, "--weights");
+    rc = take_all(&argc, argv, &c) ? check(&c, argc) : 2;
     wn_data_init(&e.data);
-    if (weights != NULL && weights[0] == '\0')
-        rc = wn_cmd_usage("eval", "--weights needs a folder");
-    else if (argc < 2)
-        rc = wn_cmd_usage("eval", "which FILE?");
-    else
-        rc = eval(&e, o, weights, argv + 1, (size_t)argc - 1);
-    wn_eval_scores_release(&e.scores);
-    free(e.labels);
-    wn_data_release(&e.data);
-    wn_classifier_free(e.classifier);
+    e.prevalence = c.prevalence;
+    e.parts = c.parts;
+    e.files = (const char *const *)argv + 1;
+    e.files_n = argc > 1 ? (size_t)argc - 1 : 0;
+    if (rc == 0)
+        rc = eval(&e, &c, o, argv + 1, (size_t)argc - 1);
+    wn_eval_release(&e);
     wn_options_free(o);
     return rc;
 }

@@ -14,15 +14,15 @@
 
 #include "classifier/parts.h"
 #include "cmd/eval_int.h"
+#include "core/clock.h"
 
 #define CHUNK 64
 #define ITEM_BYTES_MAX (4u << 20) /* links of one text */
 
 struct job {
     const struct wn_data *data;
-    const struct wn_classifier *classifier;
+    const struct wn_eval_conf *conf;
     struct wn_eval_scores *scores;
-    size_t windows_max;
     atomic_size_t next, done; /* rows */
     atomic_size_t alive;      /* threads */
     atomic_bool failed;
@@ -34,38 +34,50 @@ void
 wn_eval_scores_release(struct wn_eval_scores *s)
 {
     for (size_t h = 0; h < WN_HEADS; h++) {
-        free(s->both[h]);
+        free(s->logit[h]);
         free(s->encoder[h]);
         free(s->ngram[h]);
     }
+    free(s->words);
     memset(s, 0, sizeof(*s));
 }
 
-static bool
-allocate(struct wn_eval_scores *s, size_t n)
+enum wn_status
+wn_eval_scores_init(
+    struct wn_eval_scores *s, size_t n, bool with_parts, struct wn_err *err)
 {
-    bool ok = true;
+    bool ok;
 
     memset(s, 0, sizeof(*s));
+    s->n = n;
+    s->words = calloc(n + 1, sizeof(*s->words));
+    ok = s->words != NULL;
     for (size_t h = 0; h < WN_HEADS; h++) {
-        s->both[h] = calloc(n + 1, sizeof(double));
+        s->logit[h] = calloc(n + 1, sizeof(double));
+        ok = ok && s->logit[h] != NULL;
+        if (!with_parts)
+            continue;
         s->encoder[h] = calloc(n + 1, sizeof(double));
         s->ngram[h] = calloc(n + 1, sizeof(double));
-        ok = ok && s->both[h] != NULL && s->encoder[h] != NULL &&
-             s->ngram[h] != NULL;
+        ok = ok && s->encoder[h] != NULL && s->ngram[h] != NULL;
     }
-    return ok;
+    if (ok)
+        return WN_OK;
+    wn_eval_scores_release(s);
+    return wn_fail(err, WN_STOP, "out of memory");
 }
 
 static void
 keep(struct wn_eval_scores *s, size_t row, const struct wn_item *item,
     const struct wn_parts *parts)
 {
-    for (size_t h = 0; h < WN_HEADS; h++) {
-        const struct wn_value *v = &item->sig.v[WN_SIG_SCORE_SPAM + h];
-        bool known = v->kind == WN_VALUE_DOUBLE;
+    const struct wn_value *v = item->sig.v;
+    bool known = v[WN_SIG_SCORE_SPAM].kind == WN_VALUE_DOUBLE;
 
-        s->both[h][row] = known ? v->d : -INFINITY;
+    if (v[WN_SIG_TEXT_WORDS].kind == WN_VALUE_INT)
+        s->words[row] = (uint32_t)v[WN_SIG_TEXT_WORDS].i;
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        s->logit[h][row] = known ? parts->logit[h] : -INFINITY;
         s->encoder[h][row] = known ? parts->encoder[h] : -INFINITY;
         s->ngram[h][row] = known ? parts->ngram[h] : -INFINITY;
     }
@@ -103,7 +115,8 @@ score_chunks(struct job *job, struct wn_err *err)
     size_t all = job->data->n, from;
     enum wn_status rc;
 
-    rc = wn_scorer_new(&scorer, job->classifier, job->windows_max, err);
+    rc = wn_scorer_new(
+        &scorer, job->conf->classifier, job->conf->windows_max, err);
     while (rc == WN_OK && !atomic_load(&job->failed)) {
         size_t n;
 
@@ -134,57 +147,94 @@ work(void *arg)
     return NULL;
 }
 
-/* A line that is written over on a terminal; a line every ten seconds in a
- * log. */
-static void
-show_progress(struct job *job)
+void
+wn_eval_show(struct wn_eval_progress *p, const char *what, const char *unit,
+    size_t done, size_t all)
 {
-    const struct timespec nap = { 0, 100 * 1000 * 1000 };
     bool terminal = isatty(STDERR_FILENO) == 1;
-    size_t every = terminal ? 5 : 100, all = job->data->n;
+    int64_t now = wn_clock_mono_us(), every = terminal ? 500000 : 10000000;
 
-    for (size_t tick = 1; atomic_load(&job->alive) > 0; tick++) {
+    if (p->next_us == 0)
+        p->next_us = now + every;
+    if (done >= all && terminal)
+        fprintf(stderr, "\r%70s\r", "");
+    if (done >= all || now < p->next_us)
+        return;
+    fprintf(stderr, "%seval: %s: %zu of %zu %s%s", terminal ? "\r" : "", what,
+        done, all, unit, terminal ? "" : "\n");
+    p->next_us = now + every;
+}
+
+static void
+wait_and_show(struct job *job, const char *what)
+{
+    const struct timespec nap = { 0, 20 * 1000 * 1000 };
+    struct wn_eval_progress p = { 0 };
+
+    while (atomic_load(&job->alive) > 0) {
+        wn_eval_show(&p, what, "texts", atomic_load(&job->done), job->data->n);
         nanosleep(&nap, NULL);
-        if (tick % every == 0)
-            fprintf(stderr, "%seval: %zu of %zu texts%s", terminal ? "\r" : "",
-                atomic_load(&job->done), all, terminal ? "" : "\n");
     }
-    if (terminal)
-        fprintf(stderr, "\r%40s\r", "");
+    wn_eval_show(&p, what, "texts", 1, 1);
+}
+
+/* As many of the threads as can be had; none of them: this one alone. */
+static void
+run_job(struct job *job, pthread_t *started, size_t threads, const char *what)
+{
+    size_t n = 0;
+
+    atomic_store(&job->alive, threads);
+    while (n < threads && pthread_create(&started[n], NULL, work, job) == 0)
+        n++;
+    if (n == 0) {
+        atomic_store(&job->alive, 1);
+        work(job);
+    } else {
+        atomic_fetch_sub(&job->alive, threads - n);
+        wait_and_show(job, what);
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(started[i], NULL);
+}
+
+/* The weights' own thresholds are probabilities. */
+static void
+set_own(struct wn_eval_scores *s, const struct wn_classifier *c)
+{
+    snprintf(s->model, sizeof(s->model), "%s", wn_classifier_version(c));
+    s->points_n = 1;
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        double p = wn_classifier_threshold(c, (enum wn_head)h);
+
+        s->at[h][0] =
+            (struct wn_eval_point){ .logit = log(p / (1 - p)), .fpr = NAN };
+    }
 }
 
 enum wn_status
 wn_eval_scores_make(struct wn_eval_scores *ret, const struct wn_data *d,
-    const struct wn_classifier *c, size_t windows_max, size_t threads,
-    struct wn_err *err)
+    const struct wn_eval_conf *conf, const char *what, struct wn_err *err)
 {
     struct job job = { .data = d,
-        .classifier = c,
+        .conf = conf,
         .scores = ret,
-        .windows_max = windows_max,
         .lock = PTHREAD_MUTEX_INITIALIZER };
-    pthread_t *started = calloc(threads, sizeof(*started));
-    size_t n = 0;
+    pthread_t *started;
+    enum wn_status rc;
 
-    WN_ASSERT(threads > 0);
-    if (!allocate(ret, d->n) || started == NULL) {
-        free(started);
+    WN_ASSERT(conf->threads > 0);
+    rc = wn_eval_scores_init(ret, d->n, true, err);
+    if (rc != WN_OK)
+        return rc;
+    started = calloc(conf->threads, sizeof(*started));
+    if (started == NULL) {
         wn_eval_scores_release(ret);
         return wn_fail(err, WN_STOP, "out of memory");
     }
-    atomic_store(&job.alive, threads);
-    while (n < threads && pthread_create(&started[n], NULL, work, &job) == 0)
-        n++;
-    if (n == 0) {
-        atomic_store(&job.alive, 1);
-        work(&job); /* no thread to be had: this one does it alone */
-    } else {
-        atomic_fetch_sub(&job.alive, threads - n);
-        show_progress(&job);
-    }
-    for (size_t i = 0; i < n; i++)
-        pthread_join(started[i], NULL);
+    run_job(&job, started, conf->threads, what);
     free(started);
+    set_own(ret, conf->classifier);
     if (!atomic_load(&job.failed))
         return WN_OK;
     wn_eval_scores_release(ret);

@@ -27,6 +27,7 @@
 #include "model/encoder.h"
 #include "model/heads.h"
 #include "model/joint.h"
+#include "model/measure.h"
 #include "model/ngram.h"
 #include "model/tokenizer.h"
 

@@ -1,6 +1,6 @@
 /*
- * Heads on pooled features, calibration, and the measures that both training
- * and evaluation report. Numbers only: what a head means is not known here.
+ * Heads on pooled features, and calibration. Numbers only: what a head means
+ * is not known here.
  */
 #ifndef WN_MODEL_HEADS_H
 #define WN_MODEL_HEADS_H
@@ -52,23 +52,5 @@ struct wn_calibration {
 };
 double wn_sigmoid(double z);
 double wn_calibrate(struct wn_calibration c, double logit);
-
-/*
- * Measures over n scores with labels 1, 0 or -1 (unknown: skipped).
- */
-struct wn_measure {
-    size_t pos, neg;
-    double auc;    /* ties count half; NaN without both classes */
-    double recall; /* share of positives >= threshold; NaN without positives */
-    double fpr;    /* share of negatives >= threshold; NaN without negatives */
-};
-/* WN_STOP without memory. */
-enum wn_status wn_measure(const double *scores, const int8_t *labels, size_t n,
-    double threshold, struct wn_measure *ret, struct wn_err *err);
-
-/* The lowest score that at most a share `fpr` of the negatives reaches; over
- * every negative's where none does. 0.5 without negatives. */
-enum wn_status wn_threshold_at_fpr(const double *scores, const int8_t *labels,
-    size_t n, double fpr, double *ret, struct wn_err *err);
 
 #endif

@@ -8,9 +8,15 @@ $(BUILD)/libtests.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 
 test_bins = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/$(1)/*.c))
 
+# cmd is a program and no library: its tests link its files without main()
+$(BUILD)/libcmd.a: $(filter-out $(BUILD)/cmd/main.o,$(call obj,cmd))
+	@rm -f $@
+	$(AR) rcs $@ $^
+test_libs = $(if $(filter cmd,$(1)),$(BUILD)/libcmd.a) $(call liblist,$(1))
+
 define test_rule
-$(BUILD)/tests/$(1)/$(2)_%: $(BUILD)/tests/$(1)/$(2)_%.o $(BUILD)/libtests.a $(call liblist,$(2))
-	$$(CC) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$< $(BUILD)/libtests.a $(call liblist,$(2)) $$(LDLIBS_ALL) -lcmocka
+$(BUILD)/tests/$(1)/$(2)_%: $(BUILD)/tests/$(1)/$(2)_%.o $(BUILD)/libtests.a $(call test_libs,$(2))
+	$$(CC) $$(SANFLAGS) $$(LDFLAGS) -o $$@ $$< $(BUILD)/libtests.a $(call test_libs,$(2)) $$(LDLIBS_ALL) -lcmocka
 endef
 $(foreach k,unit golden db kafka bench,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
 

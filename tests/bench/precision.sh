@@ -16,7 +16,7 @@ measure() {
     name=$1; shift
     echo "scoring and measuring: $name" >&2
     "$w" score --jsonl "$@" <"$dir/texts.jsonl" | jq -c '[.flags, .action]' >"$dir/$name.verdicts"
-    "$w" eval "$dir/labelled.jsonl" --json "$@" >"$dir/$name.json"
+    "$w" eval "$dir/labelled.jsonl" --json "$dir/$name.json" "$@" >/dev/null
 }
 measure fp32 --model.precision=fp32
 measure int8

@@ -63,7 +63,7 @@ cp -r "$dir/a" "$dir/short"
 sed '$d' "$dir/a/vocab.txt" >"$dir/short/vocab.txt"
 status 78 eval "$dir/test.jsonl" --weights "$dir/short"; says 'winnow.vocab_lines says 292'
 
-status 0 eval "$dir/test.jsonl" --weights "$dir/a" --json
+status 0 eval "$dir/test.jsonl" --weights "$dir/a" --json -
 auc=$(jq -rs '[.[] | .. | objects | select(has("auc")) | .auc] | max' "$dir/out" 2>/dev/null)
 [ "$auc" = 1 ] || [ "$auc" = 1.0 ] || wrong "AUC '$auc' on two classes that share no word"
 

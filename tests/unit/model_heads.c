@@ -1,13 +1,14 @@
 /*
  * Heads: training finds what was planted, masks what is unknown and gives the
- * same weights for the same seed; calibration and measures against formulas
- * written plainly.
+ * same weights for the same seed; calibration against formulas written
+ * plainly.
  */
 #include "model/heads_train.h"
 
 #include <math.h>
 #include <stdbool.h>
 
+#include "model/measure.h"
 #include "tests/lib/test.h"
 
 #define N 600
@@ -195,8 +196,6 @@ calibration_stays_finite_where_nothing_overlaps(void **state)
     assert_true(beta[0] > 0);
 }
 
-/* --- measures --- */
-
 static void
 probabilities_are_finite_at_both_ends(void **state)
 {
@@ -210,85 +209,11 @@ probabilities_are_finite_at_both_ends(void **state)
     assert_true(wn_calibrate(c, 0.5) == 0.5);
 }
 
-static void
-measures_are_what_brute_force_says(void **state)
-{
-    uint64_t seed = wn_test_seed();
-
-    (void)state;
-    for (int round = 0; round < 200; round++) {
-        size_t n = wn_test_random(&seed) % 60, at[2] = { 0 }, hit[2] = { 0 };
-        double s[60], wins = 0, t = (double)(wn_test_random(&seed) % 10);
-        struct wn_measure m;
-        int8_t l[60];
-
-        for (size_t i = 0; i < n; i++) {
-            s[i] = (double)(wn_test_random(&seed) % 10); /* many ties */
-            l[i] = (int8_t)(wn_test_random(&seed) % 3) - 1;
-            if (l[i] >= 0) {
-                at[l[i]]++;
-                hit[l[i]] += s[i] >= t;
-            }
-        }
-        for (size_t i = 0; i < n; i++)
-            for (size_t k = 0; k < n; k++)
-                if (l[i] == 1 && l[k] == 0)
-                    wins += s[i] > s[k] ? 1 : s[i] == s[k] ? 0.5 : 0;
-        assert_wn_ok(wn_measure(s, l, n, t, &m, &err), &err);
-        assert_int_equal(m.neg, at[0]);
-        assert_int_equal(m.pos, at[1]);
-        assert_int_equal(isnan(m.auc), at[0] == 0 || at[1] == 0);
-        assert_int_equal(isnan(m.recall), at[1] == 0);
-        assert_int_equal(isnan(m.fpr), at[0] == 0);
-        if (at[0] > 0 && at[1] > 0)
-            assert_true(fabs(m.auc - wins / (double)(at[0] * at[1])) < 1e-12);
-        if (at[1] > 0)
-            assert_true(m.recall == (double)hit[1] / (double)at[1]);
-        if (at[0] > 0)
-            assert_true(m.fpr == (double)hit[0] / (double)at[0]);
-    }
-}
-
-/* No more negatives than allowed; and any lower score would let in more. */
-static void
-a_threshold_is_the_lowest_that_keeps_the_rate(void **state)
-{
-    uint64_t seed = wn_test_seed();
-
-    (void)state;
-    for (int round = 0; round < 300; round++) {
-        size_t n = 1 + wn_test_random(&seed) % 80;
-        double s[80], fpr = (double)(wn_test_random(&seed) % 101) / 100, t;
-        struct wn_measure m;
-        int8_t l[80];
-
-        for (size_t i = 0; i < n; i++) {
-            s[i] = (double)(wn_test_random(&seed) % 25) / 25;
-            l[i] = (int8_t)(wn_test_random(&seed) % 3) - 1;
-        }
-        assert_wn_ok(wn_threshold_at_fpr(s, l, n, fpr, &t, &err), &err);
-        assert_wn_ok(wn_measure(s, l, n, t, &m, &err), &err);
-        if (m.neg == 0) {
-            assert_true(t == 0.5);
-            continue;
-        }
-        assert_true(m.fpr <= fpr + 1e-12);
-        for (size_t i = 0; i < n; i++) {
-            if (l[i] < 0 || s[i] >= t)
-                continue;
-            assert_wn_ok(wn_measure(s, l, n, s[i], &m, &err), &err);
-            assert_true(m.fpr > fpr - 1e-12);
-        }
-    }
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(training_on_numbers_finds_what_was_planted),
     cmocka_unit_test(training_on_rows_finds_what_was_planted),
     cmocka_unit_test(calibration_finds_the_line_that_made_the_labels),
     cmocka_unit_test(calibration_stays_finite_where_nothing_overlaps),
     cmocka_unit_test(probabilities_are_finite_at_both_ends),
-    cmocka_unit_test(measures_are_what_brute_force_says),
-    cmocka_unit_test(a_threshold_is_the_lowest_that_keeps_the_rate),
 };
 WN_TEST_MAIN("model/heads", tests)
