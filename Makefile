@@ -51,7 +51,7 @@ all: $(BUILD)/winnow
 # --- libraries, one a folder; each test links only what its folder may include ---
 FOLDERS := core model classifier policies storage ingest console
 # kernels of x86 instruction sets: each object alone has its instructions, and no other machine builds them
-X86_KERNELS := $(wildcard model/kernels/kernels_avx*.c model/train/net_avx*.c)
+X86_KERNELS := $(wildcard model/kernels/kernels_avx*.c model/train/*_avx*.c)
 # (they share nothing: the thread sanitizer would only make them fifty times slower)
 KERNEL_SAN := $(if $(filter thread,$(SAN)),-fno-sanitize=thread)
 KERNEL_FLAGS := -O3 -ffp-contract=fast $(KERNEL_SAN)
@@ -62,6 +62,7 @@ ISA_avx512vnni := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx51
 ISA_avx512bf16 := $(ISA_avx512vnni) -mavx512bf16
 $(foreach k,$(X86_KERNELS),$(eval $(BUILD)/$(k:.c=.o): ISA := $(KERNEL_FLAGS) $$(ISA_$(lastword $(subst _, ,$(basename $(notdir $(k))))))))
 $(BUILD)/model/train/net_avx2.o: ISA := -O3 -ffp-contract=fast $(ISA_avx2)
+$(BUILD)/model/train/bf16_avx512bf16.o: ISA := -O3 -ffp-contract=fast $(ISA_avx512bf16)
 $(BUILD)/model/kernels/kernels_ref.o $(BUILD)/model/kernels/pack.o: ISA := -O3 $(KERNEL_SAN)
 src = $(filter-out $(if $(filter x86_64 amd64,$(shell uname -m)),,$(X86_KERNELS)),$(wildcard $(1)/*.c $(1)/kernels/*.c $(1)/train/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(call src,$(1)))

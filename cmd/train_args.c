@@ -58,6 +58,11 @@ const char wn_train_usage[] =
     "times\n"
     "  --rate X           highest rate of learning (1e-4)\n"
     "  --batch-tokens N   (2048)\n"
+    "  --precision P      of large products: fp32, bf16 (where the CPU has "
+    "AVX512-BF16), or\n"
+    "                     auto, which takes bf16 where it can; a training "
+    "goes on in either\n"
+    "                     (auto)\n"
     "\n"
     "Of the rest:\n"
     "  --rows-per-source N  with --heads-only: at most so many texts of a "
@@ -155,6 +160,23 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
     t->threads = conf->threads;
     t->seed = conf->seed;
     return true;
+}
+
+static bool
+take_precision(int *argc, char **argv, struct wn_tune_conf *t)
+{
+    static const char *const names[] = { "auto", "fp32", "bf16" };
+    const char *s = wn_cmd_take(argc, argv, "--precision");
+
+    if (s == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(s, names[i]) == 0) {
+            t->precision = (enum wn_tune_precision)i;
+            return true;
+        }
+    wn_cmd_usage("train", "--precision '%.40s' is not auto, fp32 or bf16", s);
+    return false;
 }
 
 /* "3,6": ascending; the last layer is added once it is known. */
@@ -279,6 +301,7 @@ wn_train_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
     conf->heads_only = wn_cmd_take_switch(&argc, argv, "--heads-only");
     if (!take_numbers(&argc, argv, conf) ||
         !take_exits(&argc, argv, &conf->tune) ||
+        !take_precision(&argc, argv, &conf->tune) ||
         !take_weights(&argc, argv, &conf->tune) ||
         !take_data(&argc, argv, conf))
         return 2;

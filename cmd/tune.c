@@ -81,6 +81,7 @@ hash_data(const struct wn_train_set *set, uint8_t ret[WN_SHA256])
     wn_sha256_parts(parts, set->files_n + 1, ret);
 }
 
+/* Neither threads nor precision: a training may go on with others. */
 static void
 hash_settings(struct tuning *t, const struct wn_encoder *base)
 {
@@ -212,6 +213,20 @@ shape_of(const struct wn_tune_conf *c, const struct wn_encoder *base,
 }
 
 static enum wn_status
+set_precision(struct tuning *t, struct wn_err *err)
+{
+    enum wn_tune_precision p = t->conf->precision;
+    bool bf16 = p == WN_TUNE_BF16 ||
+                (p == WN_TUNE_AUTO && wn_net_bf16_fits(&t->net->shape));
+    enum wn_status rc = bf16 ? wn_net_bf16(t->net, err) : WN_OK;
+
+    if (rc == WN_OK)
+        fprintf(stderr, "train: in %s, %zu threads\n", bf16 ? "bf16" : "fp32",
+            t->conf->threads);
+    return rc;
+}
+
+static enum wn_status
 make_net(struct tuning *t, const struct wn_encoder *base, struct wn_err *err)
 {
     const struct wn_tune_conf *c = t->conf;
@@ -223,6 +238,8 @@ make_net(struct tuning *t, const struct wn_encoder *base, struct wn_err *err)
         rc = wn_pool_new(&t->pool, c->threads, err);
     if (rc == WN_OK)
         rc = wn_train_net(&t->net, base, &shape, c->seed, t->pool, err);
+    if (rc == WN_OK)
+        rc = set_precision(t, err);
     if (rc != WN_OK)
         return rc;
     t->frozen = c->last_layers > 0 ? shape.layers - c->last_layers : 0;

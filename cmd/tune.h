@@ -31,6 +31,13 @@ struct wn_tune_weight {
     double by;
 };
 
+/* Of the large products; a training may go on in another. */
+enum wn_tune_precision {
+    WN_TUNE_AUTO, /* bf16 where the CPU has it */
+    WN_TUNE_FP32,
+    WN_TUNE_BF16,
+};
+
 struct wn_tune_conf {
     const char *base_dir;
     char dir[PATH_MAX];        /* what comes out                           */
@@ -41,6 +48,7 @@ struct wn_tune_conf {
     size_t epoch_rows;  /* texts shown in an epoch; 0: as many as there are */
     size_t tokens;      /* of a batch                               */
     size_t threads;
+    enum wn_tune_precision precision;
     double epochs, rate, fall, dropout, mask, augment;
     struct wn_tune_weight weights[WN_TUNE_WEIGHTS_MAX];
     size_t weights_n;

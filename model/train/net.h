@@ -82,6 +82,7 @@ struct wn_net {
     uint64_t steps; /* of AdamW */
     struct wn_pool *pool;
     struct wn_net_scratch *scratch;
+    struct wn_bf16_net *bf16; /* NULL: products are in fp32 */
 };
 
 struct wn_net_batch {
@@ -96,6 +97,18 @@ struct wn_net_batch {
 enum wn_status wn_net_new(struct wn_net **ret, const struct wn_net_shape *shape,
     struct wn_pool *pool, struct wn_err *err);
 void wn_net_free(struct wn_net *net); /* accepts NULL */
+
+/* Whether this CPU has bf16 (AVX512-BF16) and the shape suits it: hidden and
+ * ffn are multiples of 32. */
+bool wn_net_bf16_fits(const struct wn_net_shape *shape);
+/*
+ * From now on what goes into the products with the layers' matrices is rounded
+ * to bf16, forward and back, and summed in fp32. Weights, moments, gradients
+ * and all between products stay fp32, so a checkpoint is the same file.
+ *
+ * Fails: WN_REJECT: it does not fit; WN_STOP: out of memory.
+ */
+enum wn_status wn_net_bf16(struct wn_net *net, struct wn_err *err);
 
 /* logits (exits, n, O) */
 void wn_net_forward(

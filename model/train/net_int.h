@@ -2,10 +2,21 @@
 #ifndef WN_MODEL_TRAIN_NET_INT_H
 #define WN_MODEL_TRAIN_NET_INT_H
 
+#include "model/train/bf16.h"
 #include "model/train/net.h"
 
-#define WN_NET_ROWS 128    /* tokens of a task, columns of a gradient's task */
+/* tokens of a task, columns of a gradient's task */
+#define WN_NET_ROWS WN_BF16_BLOCK
 #define WN_NET_SLICE 65536 /* numbers of a task of AdamW */
+
+/* The matrices of a layer. */
+enum wn_net_matrix {
+    WN_NET_QKV,
+    WN_NET_PROJ,
+    WN_NET_UP,
+    WN_NET_DOWN,
+    WN_NET_MATRICES
+};
 
 /* What a layer leaves for the backward pass. hat: a norm's input, centred and
  * scaled; inv: 1 / its deviation. */
