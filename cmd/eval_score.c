@@ -172,8 +172,7 @@ wait_and_show(struct job *job, const char *what)
     struct wn_eval_progress p = { 0 };
 
     while (atomic_load(&job->alive) > 0) {
-        wn_eval_show(
-            &p, what, "texts", atomic_load(&job->done), job->data->n);
+        wn_eval_show(&p, what, "texts", atomic_load(&job->done), job->data->n);
         nanosleep(&nap, NULL);
     }
     wn_eval_show(&p, what, "texts", 1, 1);
