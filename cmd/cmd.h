@@ -15,6 +15,7 @@
 int wn_cmd_run(int argc, char **argv);
 int wn_cmd_score(int argc, char **argv);
 int wn_cmd_eval(int argc, char **argv);
+int wn_cmd_model(int argc, char **argv);
 int wn_cmd_train(int argc, char **argv);
 int wn_cmd_migrate(int argc, char **argv);
 int wn_cmd_policy(int argc, char **argv);

@@ -273,3 +273,15 @@ wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
 {
     return wn_data_each(path, read_row, d, err);
 }
+
+enum wn_status
+wn_data_read_all(struct wn_data *d, char **files, size_t n, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+
+    for (size_t i = 0; i < n && rc == WN_OK; i++)
+        rc = wn_data_read(d, files[i], err);
+    if (rc == WN_OK && d->n == 0)
+        rc = wn_fail(err, WN_REJECT, "%s: no texts in it", files[0]);
+    return rc;
+}

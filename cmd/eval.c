@@ -92,56 +92,6 @@ struct conf {
 /* --- arguments --- */
 
 static bool
-take_path(int *argc, char **argv, const char *name, const char **ret)
-{
-    *ret = wn_cmd_take(argc, argv, name);
-    if (*ret == NULL || (*ret)[0] != '\0')
-        return true;
-    wn_cmd_usage("eval", "%s needs a name", name);
-    return false;
-}
-
-static bool
-take_number(int *argc, char **argv, const char *name, size_t max, size_t *ret)
-{
-    const char *s = wn_cmd_take(argc, argv, name);
-    unsigned long long n;
-    char *end;
-
-    if (s == NULL)
-        return true;
-    errno = 0;
-    n = strtoull(s, &end, 10);
-    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
-        n > max) {
-        wn_cmd_usage("eval", "%s '%.40s' is not a whole number from 1 to %zu",
-            name, s, max);
-        return false;
-    }
-    *ret = (size_t)n;
-    return true;
-}
-
-static bool
-take_prevalence(int *argc, char **argv, double *ret)
-{
-    const char *s = wn_cmd_take(argc, argv, "--prevalence");
-    double p;
-    char *end;
-
-    if (s == NULL)
-        return true;
-    p = strtod(s, &end);
-    if (s[0] == '\0' || *end != '\0' || !(p > 0 && p < 1)) {
-        wn_cmd_usage(
-            "eval", "--prevalence '%.40s' is not a number between 0 and 1", s);
-        return false;
-    }
-    *ret = p;
-    return true;
-}
-
-static bool
 take_by(int *argc, char **argv, unsigned *ret)
 {
     const char *s = wn_cmd_take(argc, argv, "--by");
@@ -173,15 +123,18 @@ take_all(int *argc, char **argv, struct conf *c)
     c->attack_rows = ATTACK_ROWS;
     c->attacks = wn_cmd_take_switch(argc, argv, "--attacks");
     c->parts = wn_cmd_take_switch(argc, argv, "--parts");
-    return take_path(argc, argv, "--weights", &c->weights) &&
-           take_path(argc, argv, "--dev", &c->dev) &&
-           take_path(argc, argv, "--json", &c->json) &&
-           take_path(argc, argv, "--svg", &c->svg) &&
-           take_path(argc, argv, "--scores", &c->scores) &&
-           take_path(argc, argv, "--from", &c->from) &&
-           take_number(argc, argv, "--attack-rows", 1000000, &c->attack_rows) &&
-           take_number(argc, argv, "--threads", THREADS_MAX, &c->threads) &&
-           take_prevalence(argc, argv, &c->prevalence) &&
+    return wn_cmd_take_name(argc, argv, "--weights", &c->weights) &&
+           wn_cmd_take_name(argc, argv, "--dev", &c->dev) &&
+           wn_cmd_take_name(argc, argv, "--json", &c->json) &&
+           wn_cmd_take_name(argc, argv, "--svg", &c->svg) &&
+           wn_cmd_take_name(argc, argv, "--scores", &c->scores) &&
+           wn_cmd_take_name(argc, argv, "--from", &c->from) &&
+           wn_cmd_take_count(
+               argc, argv, "--attack-rows", 1, 1000000, &c->attack_rows) &&
+           wn_cmd_take_count(
+               argc, argv, "--threads", 1, THREADS_MAX, &c->threads) &&
+           wn_cmd_take_double(
+               argc, argv, "--prevalence", 0, 1, &c->prevalence) &&
            take_by(argc, argv, &c->by_bits);
 }
 
@@ -351,18 +304,6 @@ write_output(const struct wn_eval *e, const struct conf *c, struct wn_err *err)
 
 /* --- */
 
-static enum wn_status
-read_data(struct wn_data *d, char **files, size_t n, struct wn_err *err)
-{
-    enum wn_status rc = WN_OK;
-
-    for (size_t i = 0; i < n && rc == WN_OK; i++)
-        rc = wn_data_read(d, files[i], err);
-    if (rc == WN_OK && d->n == 0)
-        rc = wn_fail(err, WN_REJECT, "%s: no texts in it", files[0]);
-    return rc;
-}
-
 static int
 eval(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
     char **files, size_t n)
@@ -374,7 +315,7 @@ eval(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
     if (c->from == NULL &&
         wn_cmd_classifier(&classifier, c->weights, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "eval", "%s", err.text);
-    rc = read_data(&e->data, files, n, &err);
+    rc = wn_data_read_all(&e->data, files, n, &err);
     if (rc == WN_OK && c->from != NULL)
         rc = wn_eval_scores_read(&e->scores, &e->data, c->from, &err);
     if (rc == WN_OK && c->from == NULL) {

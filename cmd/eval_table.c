@@ -7,24 +7,9 @@
 #include "cmd/tools.h"
 #include "model/heads.h"
 
-#define NAME_CHARS 22
+#define NAME_CHARS 25
 
 /* --- fields --- */
-
-/* A name of the data's, which may hold anything, in a column. */
-static void
-put_name(struct wn_buf *out, const char *name)
-{
-    struct wn_str s = { name[0] == '\0' ? "(none)" : name, 0 };
-    size_t start = out->len, chars = 0;
-
-    s.len = strlen(s.p);
-    wn_cmd_plain(out, s, NAME_CHARS);
-    for (size_t i = start; !out->failed && i < out->len; i++)
-        chars += (out->data[i] & 0xc0) != 0x80;
-    for (; !out->failed && chars < NAME_CHARS + 3; chars++)
-        wn_buf_char(out, ' ');
-}
 
 static void
 put_value(struct wn_buf *out, double v)
@@ -150,12 +135,23 @@ put_slice(struct wn_buf *out, const char *head, const char *name,
     const struct wn_eval_cell *c)
 {
     wn_buf_printf(out, "%-8s ", head);
-    put_name(out, name);
+    wn_cmd_column(out, name, NAME_CHARS);
     wn_buf_printf(out, " %6zu %6zu", c->q.pos, c->q.neg);
     put_value(out, c->q.auc.value);
     put_value(out, c->q.ap.value);
     put_range(out, c->at[0].recall);
     put_range(out, c->at[0].fpr);
+    wn_buf_char(out, '\n');
+}
+
+static void
+put_worst(
+    struct wn_buf *out, const char *what, double value, const char *source)
+{
+    struct wn_str name = { source, strlen(source) };
+
+    wn_buf_printf(out, "%8s worst %-6s %.4f: ", "", what, value);
+    wn_cmd_plain(out, name, NAME_CHARS);
     wn_buf_char(out, '\n');
 }
 
@@ -172,16 +168,10 @@ put_macro(const struct wn_eval *e, enum wn_head h, struct wn_buf *out)
         put_value(out, m.ap);
         wn_buf_char(out, '\n');
     }
-    if (m.recall_source != SIZE_MAX) {
-        wn_buf_printf(out, "%8s worst recall %.4f: ", "", m.recall);
-        put_name(out, e->data.sources[m.recall_source]);
-        wn_buf_char(out, '\n');
-    }
-    if (m.fpr_source != SIZE_MAX) {
-        wn_buf_printf(out, "%8s worst fpr    %.4f: ", "", m.fpr);
-        put_name(out, e->data.sources[m.fpr_source]);
-        wn_buf_char(out, '\n');
-    }
+    if (m.recall_source != SIZE_MAX)
+        put_worst(out, "recall", m.recall, e->data.sources[m.recall_source]);
+    if (m.fpr_source != SIZE_MAX)
+        put_worst(out, "fpr", m.fpr, e->data.sources[m.fpr_source]);
 }
 
 static void
@@ -214,7 +204,7 @@ static void
 put_share(struct wn_buf *out, const char *kind, const char *of, size_t n,
     struct wn_range share)
 {
-    put_name(out, kind);
+    wn_cmd_column(out, kind, NAME_CHARS);
     wn_buf_printf(out, " %-14s %6zu", of, n);
     put_range(out, share);
     wn_buf_char(out, '\n');

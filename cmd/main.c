@@ -29,6 +29,7 @@ static const struct subcommand {
     { "policy", wn_cmd_policy, "check or show a policy; list the signals" },
     { "train", wn_cmd_train, "make weights from labelled texts" },
     { "eval", wn_cmd_eval, "measure weights on labelled texts" },
+    { "model", wn_cmd_model, "describe weights, compare two, write the card" },
     { "help", help, "this page; also `help options`, `help signals`" },
 };
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))

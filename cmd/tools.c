@@ -1,6 +1,7 @@
 /* Shared by the subcommands; see tools.h. One thread: the main one. */
 #include "cmd/tools.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,62 @@ wn_cmd_take_switch(int *argc, char **argv, const char *name)
         }
     }
     return false;
+}
+
+bool
+wn_cmd_take_count(int *argc, char **argv, const char *flag, size_t min,
+    size_t max, size_t *ret)
+{
+    const char *s = wn_cmd_take(argc, argv, flag);
+    unsigned long long n;
+    char *end;
+
+    if (s == NULL)
+        return true;
+    errno = 0;
+    n = strtoull(s, &end, 10);
+    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n < min ||
+        n > max) {
+        wn_cmd_usage(argv[0],
+            "%s '%.40s' is not a whole number from %zu to %zu", flag, s, min,
+            max);
+        return false;
+    }
+    *ret = (size_t)n;
+    return true;
+}
+
+bool
+wn_cmd_take_double(int *argc, char **argv, const char *flag, double low,
+    double high, double *ret)
+{
+    const char *s = wn_cmd_take(argc, argv, flag);
+    double v;
+    char *end;
+
+    if (s == NULL)
+        return true;
+    v = strtod(s, &end);
+    if (s[0] == '\0' || *end != '\0' || !(v > low && v < high)) {
+        wn_cmd_usage(argv[0], "%s '%.40s' is not a number between %g and %g",
+            flag, s, low, high);
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
+bool
+wn_cmd_take_name(int *argc, char **argv, const char *flag, const char **ret)
+{
+    const char *s = wn_cmd_take(argc, argv, flag);
+
+    if (s != NULL && s[0] == '\0') {
+        wn_cmd_usage(argv[0], "%s needs a name", flag);
+        return false;
+    }
+    *ret = s == NULL ? *ret : s;
+    return true;
 }
 
 int
@@ -178,4 +235,18 @@ wn_cmd_plain(struct wn_buf *out, struct wn_str s, size_t chars_max)
         else
             wn_buf_add(out, s.p + start, at - start);
     }
+}
+
+void
+wn_cmd_column(struct wn_buf *out, const char *name, size_t width)
+{
+    struct wn_str s = { name[0] == '\0' ? "(none)" : name, 0 };
+    size_t start = out->len, chars = 0;
+
+    s.len = strlen(s.p);
+    wn_cmd_plain(out, s, width - 3);
+    for (size_t i = start; !out->failed && i < out->len; i++)
+        chars += (out->data[i] & 0xc0) != 0x80;
+    for (; !out->failed && chars < width; chars++)
+        wn_buf_char(out, ' ');
 }

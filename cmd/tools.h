@@ -27,6 +27,16 @@ const char *wn_cmd_take(int *argc, char **argv, const char *name);
 /* Takes --name out of argv; whether it was there. */
 bool wn_cmd_take_switch(int *argc, char **argv, const char *name);
 
+/* The same for a whole number in min .. max, a number over low and under high,
+ * and a name that is not empty. false, and printed as by wn_cmd_usage(),
+ * where it is none; *ret stays where the flag was not given. */
+bool wn_cmd_take_count(int *argc, char **argv, const char *flag, size_t min,
+    size_t max, size_t *ret);
+bool wn_cmd_take_double(int *argc, char **argv, const char *flag, double low,
+    double high, double *ret);
+bool wn_cmd_take_name(
+    int *argc, char **argv, const char *flag, const char **ret);
+
 /* Prints "winnow NAME: text" and the way to --help; returns 2. */
 int wn_cmd_usage(const char *name, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -43,5 +53,8 @@ struct wn_store *wn_cmd_store(const struct wn_options *o, const char *name);
 /* Text of a stranger for a terminal: one line, control, bidirectional and
  * invisible characters replaced, at most chars_max characters. */
 void wn_cmd_plain(struct wn_buf *out, struct wn_str s, size_t chars_max);
+/* The same for a name, cut or filled up to `width` characters; "(none)" for an
+ * empty one. */
+void wn_cmd_column(struct wn_buf *out, const char *name, size_t width);
 
 #endif

@@ -27,6 +27,7 @@ static const struct {
     { "config.json", false, true },
     { "model.safetensors", false, true },
     { "README.md", false, false },
+    { "metrics.json", false, false },
     { "vocab.txt", true, false },
     { "tokenizer.json", true, false },
     { "tokenizer_config.json", true, false },

@@ -18,14 +18,14 @@ status() {
 says() { grep -qF -- "$1" "$dir/out" || { wrong "no '$1' in:"; sed 's/^/#   /' "$dir/out" | head -8; }; }
 
 status 0 --help; says 'Usage: winnow SUBCOMMAND'
-for sub in run score migrate status review policy train eval; do
+for sub in run score migrate status review policy train eval model; do
     says "  $sub "
 done
-for sub in run score migrate status review policy train eval; do
+for sub in run score migrate status review policy train eval model; do
     status 0 "$sub" --help
     says "winnow $sub"
 done
-for sub in '' run score migrate status review policy train eval 'help options' 'help review'; do
+for sub in '' run score migrate status review policy train eval model 'help options' 'help review'; do
     "$w" $sub --help | awk 'length > 80 { exit 1 }' || wrong "winnow $sub --help has a line over 80 columns"
 done
 status 0 run --help; says 'ingest.source'; says 'http.listen'; says '--print-flow'
