@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define POSITIONS_MIN 2
 #define JSON_BYTES_MAX (64 << 20) /* tokenizer.json of large vocabularies */
 
 static enum wn_status
@@ -82,7 +83,7 @@ static const struct size_row size_rows[] = {
     { AT(hidden), 1, 8192, "hidden_size", "dim" },
     { AT(heads), 1, 256, "num_attention_heads", "n_heads" },
     { AT(ffn), 1, 65536, "intermediate_size", "hidden_dim" },
-    { AT(positions), 2, 8192, "max_position_embeddings",
+    { AT(positions), POSITIONS_MIN, 8192, "max_position_embeddings",
         "max_position_embeddings" },
     { AT(vocab), 1, 4 << 20, "vocab_size", "vocab_size" },
     { AT(types), 1, 64, "type_vocab_size", NULL },
@@ -94,7 +95,8 @@ read_sizes(struct wn_config *conf, const json_t *root, struct wn_err *err)
 {
     for (size_t i = 0; i < sizeof(size_rows) / sizeof(size_rows[0]); i++) {
         const struct size_row *row = &size_rows[i];
-        const char *name = conf->distil ? row->distil : row->bert;
+        const char *name =
+            conf->family == WN_DISTILBERT ? row->distil : row->bert;
         size_t *member = (size_t *)((char *)&conf->shape + row->offset);
         enum wn_status rc;
 
@@ -114,22 +116,59 @@ read_sizes(struct wn_config *conf, const json_t *root, struct wn_err *err)
 static enum wn_status
 read_family(struct wn_config *conf, const json_t *root, struct wn_err *err)
 {
+    static const struct {
+        const char *name;
+        enum wn_family family;
+    } rows[] = {
+        { "bert", WN_BERT },
+        { "distilbert", WN_DISTILBERT },
+        { "roberta", WN_ROBERTA },
+        { "xlm-roberta", WN_ROBERTA },
+    };
     const char *type = json_string_value(json_object_get(root, "model_type"));
     const char *place =
         json_string_value(json_object_get(root, "position_embedding_type"));
+    size_t i = 0;
 
     if (type == NULL)
         return wn_fail(err, WN_REJECT, "config.json: no 'model_type'");
-    conf->distil = strcmp(type, "distilbert") == 0;
-    if (!conf->distil && strcmp(type, "bert") != 0)
+    while (
+        i < sizeof(rows) / sizeof(rows[0]) && strcmp(type, rows[i].name) != 0)
+        i++;
+    if (i == sizeof(rows) / sizeof(rows[0]))
         return wn_fail(err, WN_REJECT,
             "config.json: model_type '%.40s' is not supported (bert, "
-            "distilbert)",
+            "distilbert, roberta, xlm-roberta)",
             type);
+    conf->family = rows[i].family;
     if (place != NULL && strcmp(place, "absolute") != 0)
         return wn_fail(err, WN_REJECT,
             "config.json: position_embedding_type '%.40s' is not supported",
             place);
+    return WN_OK;
+}
+
+/* RoBERTa counts positions from behind that of its padding. */
+static enum wn_status
+read_position_first(
+    struct wn_config *conf, const json_t *root, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+    size_t pad = 1;
+
+    if (conf->family != WN_ROBERTA)
+        return WN_OK;
+    if (json_object_get(root, "pad_token_id") != NULL)
+        rc = get_size(root, "pad_token_id", 0, 8192, &pad, err);
+    if (rc != WN_OK)
+        return rc;
+    if (pad + 1 + POSITIONS_MIN > conf->shape.positions)
+        return wn_fail(err, WN_REJECT,
+            "config.json: 'max_position_embeddings' is not %d more than "
+            "'pad_token_id'",
+            POSITIONS_MIN + 1);
+    conf->position_first = pad + 1;
+    conf->shape.positions -= pad + 1;
     return WN_OK;
 }
 
@@ -145,7 +184,8 @@ read_activation(struct wn_config *conf, const json_t *root, struct wn_err *err)
         { "gelu_pytorch_tanh", WN_GELU_TANH },
         { "relu", WN_RELU },
     };
-    const char *member = conf->distil ? "activation" : "hidden_act";
+    const char *member =
+        conf->family == WN_DISTILBERT ? "activation" : "hidden_act";
     const char *name = json_string_value(json_object_get(root, member));
 
     if (name == NULL)
@@ -289,6 +329,8 @@ read_root(struct wn_config *conf, const json_t *root, const char *dir,
     rc = read_family(conf, root, err);
     if (rc == WN_OK)
         rc = read_sizes(conf, root, err);
+    if (rc == WN_OK)
+        rc = read_position_first(conf, root, err);
     if (rc == WN_OK)
         rc = read_activation(conf, root, err);
     if (rc == WN_OK)

@@ -16,6 +16,10 @@
 
 #define WN_LAYERS_MAX 128
 
+/* Whose names the folder has. RoBERTa, and so XLM-R, is BERT with positions
+ * that begin behind the padding's, and another head. */
+enum wn_family { WN_BERT, WN_DISTILBERT, WN_ROBERTA };
+
 struct wn_config {
     struct wn_encoder_shape shape; /* labels: of id2label, 0 where none */
     enum wn_activation activation;
@@ -23,7 +27,9 @@ struct wn_config {
     /* "winnow": {"precision": [...]}, a word a layer: the least that each asks
      * for; WN_INT8 where nothing is said. */
     enum wn_precision precision[WN_LAYERS_MAX];
-    bool distil; /* DistilBERT: no token types, other names */
+    enum wn_family family;
+    size_t position_first; /* the row of the first token's position; the shape's
+                              positions are those from there on */
 };
 
 /* WN_REJECT: which member is missing, wrong or not supported. */

@@ -489,14 +489,14 @@ wn_encoder_run_exits(const struct wn_encoder *e, struct wn_workspace *w,
         memcpy(pooled + w->who[s] * h, w->pooled + s * h, h * sizeof(*pooled));
 }
 
-/* y (n, H) = tanh of BERT's pooler or ReLU of DistilBERT's pre_classifier */
+/* y (n, H) = tanh of the pooler, or ReLU of DistilBERT's pre_classifier */
 static void
 run_pooler(const struct wn_encoder *e, const float *cls, float *y, size_t n)
 {
     size_t h = e->conf.shape.hidden;
 
     multiply(e, &e->pooler, cls, y, n);
-    if (e->conf.distil) {
+    if (e->conf.family == WN_DISTILBERT) {
         e->ops->relu(y, e->pooler.b, n, h);
         return;
     }

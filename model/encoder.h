@@ -2,10 +2,10 @@
  * A transformer encoder of the BERT shape: in int8 by our own kernels, or in
  * fp32 on OpenBLAS, which is what int8 is measured against.
  *
- * Loads any Hugging Face folder of BERT, MiniLM or DistilBERT (config.json +
- * model.safetensors, fp32/fp16/bf16, or our own int8 with fp32 scales):
- * sentence-embedding and sequence-classification. Weights are read-only and
- * shared; each thread has its own workspace.
+ * Loads any Hugging Face folder of BERT, MiniLM, DistilBERT, RoBERTa or XLM-R
+ * (config.json + model.safetensors, fp32/fp16/bf16, or our own int8 with fp32
+ * scales): sentence-embedding and sequence-classification. Weights are
+ * read-only and shared; each thread has its own workspace.
  *
  * Rows are packed back to back without padding: a batch is n sequences in one
  * array of tokens, offsets[i] .. offsets[i + 1] being sequence i; attention is

@@ -29,7 +29,7 @@ struct wn_encoder {
     struct wn_config conf;
     struct wn_safetensors *file;
     bool *used;      /* of the file's tensors: is it one of this network? */
-    char prefix[16]; /* "bert.", "distilbert." or "" before every name */
+    char prefix[16]; /* "bert.", "distilbert.", ... before every name */
     const struct wn_ops *ops;
     const struct wn_kernels *kernels;
     char runs_on[64];
@@ -37,10 +37,12 @@ struct wn_encoder {
     /* The word table stays in the mapping, in its own type: a batch reads a
      * few of its rows. scale has one number a row where it is I8. */
     const struct wn_tensor *words, *words_scale;
-    float *positions; /* (positions, H) with the row of token type 0 added */
+    float *positions; /* (positions, H) with the row of token type 0 added;
+                         before it position_first more, unused */
     struct wn_norm norm;
     struct wn_layer *layers;
-    /* Classification: pooler (BERT) or pre_classifier (DistilBERT). */
+    /* Classification: pooler (BERT), pre_classifier (DistilBERT) or dense
+     * (RoBERTa), and what follows it. */
     struct wn_linear pooler, classifier;
 
     float *floats; /* every number above but the words and what is packed, one

@@ -184,8 +184,10 @@ static const char *
 part_name(const struct wn_encoder *e, size_t layer, enum part part,
     char out[NAME_MAX_LEN])
 {
-    snprintf(out, NAME_MAX_LEN, "%s%s.%zu.%s", e->prefix,
-        parts[LAYER][e->conf.distil], layer, parts[part][e->conf.distil]);
+    bool distil = e->conf.family == WN_DISTILBERT;
+
+    snprintf(out, NAME_MAX_LEN, "%s%s.%zu.%s", e->prefix, parts[LAYER][distil],
+        layer, parts[part][distil]);
     return out;
 }
 
@@ -318,7 +320,8 @@ load_layers(struct wn_encoder *e, struct wn_err *err)
 static enum wn_status
 find_prefix(struct wn_encoder *e, struct wn_err *err)
 {
-    static const char *const known[] = { "", "bert.", "distilbert." };
+    static const char *const known[] = { "", "bert.", "distilbert.",
+        "roberta." };
     char name[NAME_MAX_LEN];
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -340,8 +343,8 @@ check_layers(const struct wn_encoder *e, struct wn_err *err)
     char start[NAME_MAX_LEN];
     size_t len, layers = e->conf.shape.layers;
 
-    len = (size_t)snprintf(
-        start, sizeof(start), "%s%s.", e->prefix, parts[LAYER][e->conf.distil]);
+    len = (size_t)snprintf(start, sizeof(start), "%s%s.", e->prefix,
+        parts[LAYER][e->conf.family == WN_DISTILBERT]);
     for (size_t i = 0; i < wn_safetensors_n(e->file); i++) {
         const char *name = wn_safetensors_at(e->file, i)->name;
 
@@ -359,6 +362,7 @@ static enum wn_status
 load_embeddings(struct wn_encoder *e, struct wn_err *err)
 {
     const struct wn_encoder_shape *s = &e->conf.shape;
+    size_t rows = e->conf.position_first + s->positions;
     char name[NAME_MAX_LEN], *end;
     enum wn_status rc;
     float *types;
@@ -371,9 +375,10 @@ load_embeddings(struct wn_encoder *e, struct wn_err *err)
     if (rc != WN_OK)
         return rc;
     strcpy(end, "position_embeddings.weight");
-    e->positions = take(e, s->positions * s->hidden);
-    rc = load(e, name, s->positions, s->hidden, e->positions, err);
-    if (rc == WN_OK && !e->conf.distil) {
+    e->positions = take(e, rows * s->hidden);
+    rc = load(e, name, rows, s->hidden, e->positions, err);
+    e->positions += e->conf.position_first * s->hidden;
+    if (rc == WN_OK && e->conf.family != WN_DISTILBERT) {
         strcpy(end, "token_type_embeddings.weight");
         types = take(e, s->types * s->hidden);
         rc = load(e, name, s->types, s->hidden, types, err);
@@ -387,21 +392,45 @@ load_embeddings(struct wn_encoder *e, struct wn_err *err)
     return load_norm(e, &e->norm, name, err);
 }
 
+/* The last layer of the classification head, and the one before it. */
+static const char *
+classifier_name(const struct wn_encoder *e)
+{
+    return e->conf.family == WN_ROBERTA ? "classifier.out_proj" : "classifier";
+}
+
+static void
+pooler_name(const struct wn_encoder *e, char out[NAME_MAX_LEN])
+{
+    switch (e->conf.family) {
+    case WN_BERT:
+        snprintf(out, NAME_MAX_LEN, "%spooler.dense", e->prefix);
+        break;
+    case WN_DISTILBERT:
+        strcpy(out, "pre_classifier");
+        break;
+    case WN_ROBERTA:
+        strcpy(out, "classifier.dense");
+        break;
+    }
+}
+
 /* config.json's labels count only where the file has a classifier. */
 static enum wn_status
 count_labels(struct wn_encoder *e, struct wn_err *err)
 {
-    const struct wn_tensor *t =
-        wn_safetensors_find(e->file, "classifier.weight");
+    const struct wn_tensor *t;
+    char name[NAME_MAX_LEN];
     size_t said = e->conf.shape.labels;
 
+    snprintf(name, sizeof(name), "%s.weight", classifier_name(e));
+    t = wn_safetensors_find(e->file, name);
     e->conf.shape.labels = 0;
     if (t == NULL)
         return WN_OK;
     if (t->rank != 2 || t->shape[0] == 0 || t->shape[0] > 4096 ||
         (said != 0 && said != t->shape[0]))
-        return bad(e, "classifier.weight",
-            "rows are not the labels of config.json", err);
+        return bad(e, name, "rows are not the labels of config.json", err);
     e->conf.shape.labels = t->shape[0];
     return WN_OK;
 }
@@ -415,15 +444,12 @@ load_head(struct wn_encoder *e, struct wn_err *err)
 
     if (e->conf.shape.labels == 0)
         return WN_OK;
-    if (e->conf.distil)
-        snprintf(name, sizeof(name), "pre_classifier");
-    else
-        snprintf(name, sizeof(name), "%spooler.dense", e->prefix);
+    pooler_name(e, name);
     rc = load_linear(e, &e->pooler, h, h, name, err);
     if (rc != WN_OK)
         return rc;
     return load_linear(
-        e, &e->classifier, e->conf.shape.labels, h, "classifier", err);
+        e, &e->classifier, e->conf.shape.labels, h, classifier_name(e), err);
 }
 
 /* An upper bound: all the sizes below plus 16 floats of rounding each. The
@@ -432,7 +458,9 @@ static size_t
 count_floats(const struct wn_encoder *e)
 {
     const struct wn_encoder_shape *s = &e->conf.shape;
-    size_t h = s->hidden, f = s->ffn, n = (s->positions + s->types + 2) * h;
+    size_t h = s->hidden, f = s->ffn;
+    size_t rows = e->conf.position_first + s->positions + s->types + 2;
+    size_t n = rows * h;
 
     n += h * h + h + s->labels * (h + 1) + 8 * 16;
     for (size_t i = 0; i < s->layers; i++) {

@@ -11,12 +11,25 @@
 #include "model/normalizer_int.h"
 
 #define STEPS_MAX 32
+#define BERT_STEPS 5 /* what BertNormalizer takes at most */
 #define DEPTH_MAX 8
 
 struct step {
-    enum { REPLACE, FORM, LOWERCASE, STRIP, STRIP_ACCENTS, PREPEND } kind;
+    enum {
+        REPLACE,
+        FORM,
+        CHARSMAP,
+        LOWERCASE,
+        STRIP,
+        STRIP_ACCENTS,
+        PREPEND,
+        CLEAN,
+        PAD_CJK,
+        STRIP_MARKS
+    } kind;
     struct wn_replace *replace;
     const struct wn_unicode_form *form;
+    struct wn_charsmap *charsmap;
     bool left, right; /* STRIP */
     char *prepend;
 };
@@ -28,28 +41,62 @@ struct wn_normalizer {
 
 /* --- running --- */
 
-static bool
-run_lowercase(const struct wn_trace *in, struct wn_trace *out)
+/* What a step makes of one character: how many, at most 3. */
+static size_t
+lowercase(int32_t c, int32_t out[3])
 {
-    for (size_t at = 0; at < in->n;) {
-        size_t start = at;
-        int32_t c = wn_trace_next(in, &at), lower[2];
-        size_t n = wn_unicode_lower(c, lower);
+    return wn_unicode_lower(c, out);
+}
 
-        for (size_t i = 0; i < n; i++)
-            wn_trace_put_char(out, lower[i], in->start[start], in->end[start]);
-    }
-    return true;
+static size_t
+strip_accents(int32_t c, int32_t out[3])
+{
+    out[0] = c;
+    return !wn_unicode_is_combining(c);
+}
+
+/* The three of BertNormalizer. */
+static size_t
+clean(int32_t c, int32_t out[3])
+{
+    out[0] = c;
+    if (c == '\t' || c == '\n' || c == '\r')
+        out[0] = ' ';
+    else if (c == 0 || c == 0xfffd || wn_unicode_is_other(c))
+        return 0;
+    else if (wn_unicode_is_space(c))
+        out[0] = ' ';
+    return 1;
+}
+
+static size_t
+pad_cjk(int32_t c, int32_t out[3])
+{
+    bool pad = wn_unicode_is_cjk(c);
+
+    out[0] = out[2] = ' ';
+    out[pad] = c;
+    return pad ? 3 : 1;
+}
+
+static size_t
+strip_marks(int32_t c, int32_t out[3])
+{
+    out[0] = c;
+    return !wn_unicode_is_mark(c);
 }
 
 static bool
-run_strip_accents(const struct wn_trace *in, struct wn_trace *out)
+run_chars(size_t (*step)(int32_t c, int32_t out[3]), const struct wn_trace *in,
+    struct wn_trace *out)
 {
-    for (size_t at = 0; at < in->n;) {
-        size_t start = at;
+    for (size_t at = 0; at < in->n && !out->failed;) {
+        size_t start = at, n;
+        int32_t chars[3];
 
-        if (!wn_unicode_is_combining(wn_trace_next(in, &at)))
-            wn_trace_copy(out, in, start, at);
+        n = step(wn_trace_next(in, &at), chars);
+        for (size_t i = 0; i < n; i++)
+            wn_trace_put_char(out, chars[i], in->start[start], in->end[start]);
     }
     return true;
 }
@@ -97,14 +144,22 @@ run_step(const struct step *step, const struct wn_trace *in,
         return wn_replace_run(step->replace, in, out);
     case FORM:
         return wn_normalizer_form(step->form, in, out, scratch);
+    case CHARSMAP:
+        return wn_charsmap_run(step->charsmap, in, out);
     case LOWERCASE:
-        return run_lowercase(in, out);
+        return run_chars(lowercase, in, out);
     case STRIP:
         return run_strip(step, in, out);
     case STRIP_ACCENTS:
-        return run_strip_accents(in, out);
+        return run_chars(strip_accents, in, out);
     case PREPEND:
         return run_prepend(step, in, out);
+    case CLEAN:
+        return run_chars(clean, in, out);
+    case PAD_CJK:
+        return run_chars(pad_cjk, in, out);
+    case STRIP_MARKS:
+        return run_chars(strip_marks, in, out);
     }
     return false;
 }
@@ -136,45 +191,83 @@ read_prepend(struct step *step, const json_t *json, struct wn_err *err)
     return WN_OK;
 }
 
-static enum wn_status
-read_step(
-    struct step *step, const char *type, const json_t *json, struct wn_err *err)
+/* The next step of n, which has room; a list of BERT's may take five. */
+static struct step *
+add_step(struct wn_normalizer *n, int kind)
 {
-    static const char *const forms[] = { [WN_NFC] = "NFC",
+    struct step *step = &n->steps[n->n++];
+
+    step->kind = kind;
+    return step;
+}
+
+static enum wn_status
+read_bert(struct wn_normalizer *n, const json_t *json, struct wn_err *err)
+{
+    const json_t *strip = json_object_get(json, "strip_accents");
+    bool lower = !json_is_false(json_object_get(json, "lowercase"));
+    enum wn_status rc = WN_OK;
+
+    if (!json_is_false(json_object_get(json, "clean_text")))
+        add_step(n, CLEAN);
+    if (!json_is_false(json_object_get(json, "handle_chinese_chars")))
+        add_step(n, PAD_CJK);
+    if (json_is_boolean(strip) ? json_is_true(strip) : lower) {
+        rc = wn_unicode_get_form(&add_step(n, FORM)->form, WN_NFD, err);
+        add_step(n, STRIP_MARKS);
+    }
+    if (lower)
+        add_step(n, LOWERCASE);
+    return rc;
+}
+
+static bool
+read_form(const char *type, enum wn_form *ret)
+{
+    static const char *const names[] = { [WN_NFC] = "NFC",
         [WN_NFD] = "NFD",
         [WN_NFKC] = "NFKC",
         [WN_NFKD] = "NFKD" };
 
     for (int i = WN_NFC; i <= WN_NFKD; i++) {
-        if (strcmp(type, forms[i]) == 0) {
-            step->kind = FORM;
-            return wn_unicode_get_form(&step->form, (enum wn_form)i, err);
+        if (strcmp(type, names[i]) == 0) {
+            *ret = (enum wn_form)i;
+            return true;
         }
     }
-    if (strcmp(type, "Replace") == 0) {
-        step->kind = REPLACE;
-        return wn_replace_read(&step->replace, json, err);
-    }
-    if (strcmp(type, "Lowercase") == 0) {
-        step->kind = LOWERCASE;
-        return WN_OK;
-    }
-    if (strcmp(type, "StripAccents") == 0) {
-        step->kind = STRIP_ACCENTS;
-        return WN_OK;
-    }
+    return false;
+}
+
+static enum wn_status
+read_step(struct wn_normalizer *n, const char *type, const json_t *json,
+    struct wn_err *err)
+{
+    enum wn_form form;
+    struct step *step;
+
+    if (read_form(type, &form))
+        return wn_unicode_get_form(&add_step(n, FORM)->form, form, err);
+    if (strcmp(type, "Replace") == 0)
+        return wn_replace_read(&add_step(n, REPLACE)->replace, json, err);
+    if (strcmp(type, "Precompiled") == 0)
+        return wn_charsmap_read(&add_step(n, CHARSMAP)->charsmap, json, err);
+    if (strcmp(type, "BertNormalizer") == 0)
+        return read_bert(n, json, err);
+    if (strcmp(type, "Prepend") == 0)
+        return read_prepend(add_step(n, PREPEND), json, err);
     if (strcmp(type, "Strip") == 0) {
-        step->kind = STRIP;
+        step = add_step(n, STRIP);
         step->left = json_is_true(json_object_get(json, "strip_left"));
         step->right = json_is_true(json_object_get(json, "strip_right"));
-        return WN_OK;
+    } else if (strcmp(type, "Lowercase") == 0) {
+        add_step(n, LOWERCASE);
+    } else if (strcmp(type, "StripAccents") == 0) {
+        add_step(n, STRIP_ACCENTS);
+    } else {
+        return wn_fail(err, WN_REJECT,
+            "tokenizer.json: normalizer '%.40s' is not supported", type);
     }
-    if (strcmp(type, "Prepend") == 0) {
-        step->kind = PREPEND;
-        return read_prepend(step, json, err);
-    }
-    return wn_fail(err, WN_REJECT,
-        "tokenizer.json: normalizer '%.40s' is not supported", type);
+    return WN_OK;
 }
 
 static enum wn_status
@@ -188,12 +281,12 @@ read_steps(
     if (type == NULL)
         return wn_fail(
             err, WN_REJECT, "tokenizer.json: normalizer has no 'type'");
-    if (n->n == STEPS_MAX || depth == DEPTH_MAX)
+    if (n->n + BERT_STEPS > STEPS_MAX || depth == DEPTH_MAX)
         return wn_fail(err, WN_REJECT,
             "tokenizer.json: normalizer has more than %d steps, or %d levels",
-            STEPS_MAX, DEPTH_MAX);
+            STEPS_MAX - BERT_STEPS, DEPTH_MAX);
     if (strcmp(type, "Sequence") != 0)
-        return read_step(&n->steps[n->n++], type, json, err);
+        return read_step(n, type, json, err);
     for (size_t i = 0; i < json_array_size(list) && rc == WN_OK; i++)
         rc = read_steps(n, json_array_get(list, i), depth + 1, err);
     return rc;
@@ -224,6 +317,7 @@ wn_normalizer_free(struct wn_normalizer *n)
         return;
     for (size_t i = 0; i < n->n; i++) {
         wn_replace_free(n->steps[i].replace);
+        wn_charsmap_free(n->steps[i].charsmap);
         free(n->steps[i].prepend);
     }
     free(n);

@@ -21,4 +21,13 @@ void wn_replace_free(struct wn_replace *r);
 bool wn_replace_run(const struct wn_replace *r, const struct wn_trace *in,
     struct wn_trace *out);
 
+/* Precompiled: SentencePiece's character map. */
+struct wn_charsmap;
+
+enum wn_status wn_charsmap_read(
+    struct wn_charsmap **ret, const json_t *json, struct wn_err *err);
+void wn_charsmap_free(struct wn_charsmap *m);
+bool wn_charsmap_run(const struct wn_charsmap *m, const struct wn_trace *in,
+    struct wn_trace *out);
+
 #endif

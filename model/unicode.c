@@ -4,7 +4,7 @@
  * A category of Unicode 8.0 is today's category for a character of age 8.0 or
  * less, but for the few whose category was corrected later: those are listed.
  */
-#include "model/unicode.h"
+#include "model/unicode_int.h"
 
 #include <pthread.h>
 
@@ -83,16 +83,138 @@ wn_unicode_is_mark(int32_t c)
 bool
 wn_unicode_is_combining(int32_t c)
 {
-    return c >= 0x300 && !is_newer_than(c, 9) &&
-           (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+    switch (c) {
+    case 0x1cf2: /* marks; letters since 12.0 */
+    case 0x1cf3:
+        return true;
+    case 0x111c9: /* punctuation; a mark since 11.0 */
+        return false;
+    default:
+        return c >= 0x300 && !is_newer_than(c, 9) &&
+               (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+    }
+}
+
+bool
+wn_unicode_in_ranges(const struct wn_range *ranges, size_t n, int32_t c)
+{
+    size_t lo = 0;
+
+    while (lo < n) {
+        size_t mid = lo + (n - lo) / 2;
+
+        if (c > ranges[mid].last)
+            lo = mid + 1;
+        else if (c < ranges[mid].first)
+            n = mid;
+        else
+            return true;
+    }
+    return false;
+}
+
+/* Of Unicode 15.1 and 16.0. */
+static bool
+is_new_letter(int32_t c)
+{
+    static const struct wn_range letters[] = {
+        { 0x1c89, 0x1c8a },
+        { 0xa7cb, 0xa7cd },
+        { 0xa7da, 0xa7dc },
+        { 0x105c0, 0x105f3 },
+        { 0x10d4a, 0x10d65 },
+        { 0x10d6f, 0x10d85 },
+        { 0x10ec2, 0x10ec4 },
+        { 0x11380, 0x11389 },
+        { 0x1138b, 0x1138b },
+        { 0x1138e, 0x1138e },
+        { 0x11390, 0x113b5 },
+        { 0x113b7, 0x113b7 },
+        { 0x113d1, 0x113d1 },
+        { 0x113d3, 0x113d3 },
+        { 0x11bc0, 0x11be0 },
+        { 0x13460, 0x143fa },
+        { 0x16100, 0x1611d },
+        { 0x16d40, 0x16d6c },
+        { 0x18cff, 0x18cff },
+        { 0x1e5d0, 0x1e5ed },
+        { 0x1e5f0, 0x1e5f0 },
+        { 0x2ebf0, 0x2ee5d },
+    };
+
+    return WN_IN(letters, c);
+}
+
+static bool
+is_new_number(int32_t c)
+{
+    static const struct wn_range numbers[] = {
+        { 0x10d40, 0x10d49 },
+        { 0x116d0, 0x116e3 },
+        { 0x11bf0, 0x11bf9 },
+        { 0x16130, 0x16139 },
+        { 0x16d70, 0x16d79 },
+        { 0x1ccf0, 0x1ccf9 },
+        { 0x1e5f1, 0x1e5fa },
+    };
+
+    return WN_IN(numbers, c);
+}
+
+static bool
+is_new_mark(int32_t c)
+{
+    static const struct wn_range marks[] = {
+        { 0x897, 0x897 },
+        { 0x10d69, 0x10d6d },
+        { 0x10efc, 0x10efc },
+        { 0x113b8, 0x113c0 },
+        { 0x113c2, 0x113c2 },
+        { 0x113c5, 0x113c5 },
+        { 0x113c7, 0x113ca },
+        { 0x113cc, 0x113d0 },
+        { 0x113d2, 0x113d2 },
+        { 0x113e1, 0x113e2 },
+        { 0x11f5a, 0x11f5a },
+        { 0x1611e, 0x1612f },
+        { 0x1e5ee, 0x1e5ef },
+    };
+
+    return WN_IN(marks, c);
+}
+
+enum wn_word_class
+wn_unicode_word_class(int32_t c)
+{
+    uint32_t mask = U_GET_GC_MASK(c);
+
+    if ((mask & U_GC_L_MASK) != 0 && !is_newer_than(c, 15))
+        return WN_LETTER;
+    if ((mask & U_GC_N_MASK) != 0 && !is_newer_than(c, 15))
+        return WN_NUMBER;
+    if (wn_unicode_is_space(c))
+        return WN_SPACE;
+    return is_new_letter(c)   ? WN_LETTER
+           : is_new_number(c) ? WN_NUMBER
+                              : WN_OTHER;
+}
+
+bool
+wn_unicode_is_word(int32_t c)
+{
+    uint32_t word = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+
+    if (!is_newer_than(c, 15) &&
+        ((U_GET_GC_MASK(c) & word) != 0 || u_isUAlphabetic(c) ||
+            u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL)))
+        return true;
+    return is_new_letter(c) || is_new_number(c) || is_new_mark(c);
 }
 
 bool
 wn_unicode_is_cjk(int32_t c)
 {
-    static const struct {
-        int32_t first, last;
-    } blocks[] = {
+    static const struct wn_range blocks[] = {
         { 0x3400, 0x4dbf },
         { 0x4e00, 0x9fff },
         { 0xf900, 0xfaff },
@@ -103,13 +225,7 @@ wn_unicode_is_cjk(int32_t c)
         { 0x2f800, 0x2fa1f },
     };
 
-    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-        if (c < blocks[i].first)
-            return false;
-        if (c <= blocks[i].last)
-            return true;
-    }
-    return false;
+    return c >= 0x3400 && WN_IN(blocks, c);
 }
 
 /* Capitals of Unicode 16.0 and 17.0, which ICU 72 (15.0) does not know. */

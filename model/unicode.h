@@ -1,10 +1,11 @@
 /*
  * What the reference tokenizer knows of a character, at the Unicode versions
  * that it knows it: tokenizers (Rust) 0.23 takes categories from a table of
- * Unicode 8.0, canonical decomposition from one of 9.0, and white space and
- * lower case from Rust itself (17.0). ICU's data, of whatever later version,
- * is cut back by the age of each character, so a newer ICU changes nothing;
- * make_golden.py compares all 1,112,064 characters.
+ * Unicode 8.0, normal forms and combining marks from one of 9.0, white space
+ * and lower case from Rust itself (17.0), and letters and numbers of byte-level
+ * BPE from Oniguruma (16.0). ICU's data, of 15.0 or later, is cut back by the
+ * age of each character and newer characters are listed, so a newer ICU changes
+ * nothing; make_golden.py compares all 1,112,064 characters.
  */
 #ifndef WN_MODEL_UNICODE_H
 #define WN_MODEL_UNICODE_H
@@ -20,6 +21,12 @@ struct wn_unicode; /* ICU's decomposition data; never freed, any thread */
 /* WN_STOP where ICU cannot find its data. */
 enum wn_status wn_unicode_get(
     const struct wn_unicode **ret, struct wn_err *err);
+
+/* Letter (L*), number (N*), white space, or none of them. */
+enum wn_word_class { WN_LETTER, WN_NUMBER, WN_SPACE, WN_OTHER };
+enum wn_word_class wn_unicode_word_class(int32_t c);
+/* What regular expressions call \w: letters, marks, digits, connectors. */
+bool wn_unicode_is_word(int32_t c);
 
 /* Control, format, private use: what clean_text deletes. Unassigned stays. */
 bool wn_unicode_is_other(int32_t c);

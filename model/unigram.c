@@ -87,11 +87,26 @@ read_piece(struct wn_unigram *u, size_t i, const json_t *pair,
     return WN_OK;
 }
 
+/* What special tokens are called in files that do not say which they are. */
+static bool
+is_special_name(const char *piece)
+{
+    static const char *const names[] = { "<s>", "</s>", "<pad>", "<unk>",
+        "<mask>", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]" };
+
+    if (piece[0] != '<' && piece[0] != '[')
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], piece) == 0)
+            return true;
+    return false;
+}
+
 /* Fills scores and the trie; of equal pieces the last counts. */
 static enum wn_status
 read_vocab(struct wn_unigram *u, const json_t *vocab,
-    bool (*hidden)(const void *arg, const char *piece), const void *arg,
-    struct wn_trie_key *keys, struct wn_err *err)
+    const struct wn_hidden *hidden, struct wn_trie_key *keys,
+    struct wn_err *err)
 {
     double least = INFINITY;
     enum wn_status rc;
@@ -104,7 +119,8 @@ read_vocab(struct wn_unigram *u, const json_t *vocab,
             return rc;
         if (u->scores[i] < least)
             least = u->scores[i];
-        if ((int32_t)i != u->unk && !hidden(arg, keys[n].p))
+        if ((int32_t)i != u->unk && !wn_hidden_has(hidden, (int32_t)i) &&
+            !is_special_name(keys[n].p))
             n++;
     }
     u->unk_score = least - UNK_PENALTY;
@@ -137,8 +153,7 @@ read_members(struct wn_unigram *u, const json_t *model, struct wn_err *err)
 
 enum wn_status
 wn_unigram_read(struct wn_unigram **ret, const json_t *model,
-    bool (*hidden)(const void *arg, const char *piece), const void *arg,
-    struct wn_err *err)
+    const struct wn_hidden *hidden, struct wn_err *err)
 {
     struct wn_unigram *u = calloc(1, sizeof(*u));
     struct wn_trie_key *keys = NULL;
@@ -157,7 +172,7 @@ wn_unigram_read(struct wn_unigram **ret, const json_t *model,
         rc = wn_fail(err, WN_STOP, "tokenizer: out of memory");
         goto out;
     }
-    rc = read_vocab(u, json_object_get(model, "vocab"), hidden, arg, keys, err);
+    rc = read_vocab(u, json_object_get(model, "vocab"), hidden, keys, err);
     if (rc != WN_OK)
         goto out;
 

@@ -13,11 +13,11 @@
 
 struct wn_unigram;
 
-/* `model` of tokenizer.json. hidden(arg, piece) says which pieces text must
- * not spell. */
+struct wn_hidden;
+
+/* `model` of tokenizer.json, without the pieces that are hidden. */
 enum wn_status wn_unigram_read(struct wn_unigram **ret, const json_t *model,
-    bool (*hidden)(const void *arg, const char *piece), const void *arg,
-    struct wn_err *err);
+    const struct wn_hidden *hidden, struct wn_err *err);
 void wn_unigram_free(struct wn_unigram *u);
 /* The number of pieces. */
 size_t wn_unigram_size(const struct wn_unigram *u);

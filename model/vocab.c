@@ -268,6 +268,30 @@ wn_vocab_read(struct wn_vocab *v, const char *path, struct wn_err *err)
     return rc;
 }
 
+enum wn_status
+wn_vocab_read_json(struct wn_vocab *v, const json_t *pieces, struct wn_err *err)
+{
+    enum wn_status rc = WN_OK;
+    const char *piece;
+    json_t *id;
+
+    if (!json_is_object(pieces))
+        return wn_fail(err, WN_REJECT,
+            "tokenizer.json: model.vocab is not an object of pieces and ids");
+    json_object_foreach((json_t *)pieces, piece, id)
+    {
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
+            return wn_fail(err, WN_REJECT,
+                "tokenizer.json: model.vocab: an id is not a number");
+        rc = wn_vocab_add(
+            v, piece, strlen(piece), (int32_t)json_integer_value(id), err);
+        if (rc != WN_OK)
+            return rc;
+    }
+    return WN_OK;
+}
+
 int32_t
 wn_vocab_find(const struct wn_vocab *v, const char *piece, size_t len)
 {

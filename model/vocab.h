@@ -1,6 +1,6 @@
 /*
- * A WordPiece vocabulary: a hash table from a piece to its id, made for the
- * greedy longest match. Filled once, then read by any thread.
+ * A vocabulary: a hash table from a piece to its id, made for the greedy
+ * longest match of WordPiece. Filled once, then read by any thread.
  */
 #ifndef WN_MODEL_VOCAB_H
 #define WN_MODEL_VOCAB_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <jansson.h>
 
 #include "core/status.h"
 
@@ -22,6 +24,9 @@ enum wn_status wn_vocab_add(struct wn_vocab *v, const char *piece, size_t len,
 /* Lines of vocab.txt, numbered from 0, white space at their end cut. */
 enum wn_status wn_vocab_read(
     struct wn_vocab *v, const char *path, struct wn_err *err);
+/* An object of pieces and ids, `model.vocab` of tokenizer.json. */
+enum wn_status wn_vocab_read_json(
+    struct wn_vocab *v, const json_t *pieces, struct wn_err *err);
 
 /* -1 where there is no such piece. */
 int32_t wn_vocab_find(const struct wn_vocab *v, const char *piece, size_t len);

@@ -32,9 +32,11 @@ enum ascii { STEPS, WORD, SPACE, PUNCT }; /* STEPS: they are asked */
 struct wn_wordpiece {
     struct wn_vocab *vocab;
     const struct wn_unicode *unicode;
+    const struct wn_hidden *hidden;
     bool clean, cjk, strip, lower;
     size_t word_chars_max;
     int32_t unk;
+    const char *unk_piece; /* until it is found */
     struct {
         uint8_t kind, as; /* as: WORD, in lower case if we are to */
         int32_t id;       /* PUNCT: its token                     */
@@ -70,23 +72,39 @@ add_token(struct run *r, int32_t id)
 }
 
 /* Greedy from the left; one miss makes the whole word unknown. */
-static void
-cut_word(struct run *r)
+static bool
+cut(const struct wn_wordpiece *t, const char *word, size_t n, uint32_t start,
+    uint32_t end, struct wn_tokens *tk)
 {
-    size_t first = r->tk->n, at = 0, len;
+    size_t first = tk->n, at = 0, len;
 
-    while (at < r->len) {
-        int32_t id = wn_vocab_longest(
-            r->t->vocab, r->word + at, r->len - at, at > 0, &len);
+    while (at < n) {
+        int32_t id =
+            wn_vocab_longest(t->vocab, word + at, n - at, at > 0, &len);
 
-        if (id < 0) {
-            r->tk->n = first;
-            add_token(r, r->t->unk);
-            return;
+        if (id < 0 || wn_hidden_has(t->hidden, id)) {
+            tk->n = first;
+            return wn_tokens_add(tk, t->unk, start, end);
         }
-        add_token(r, id);
+        if (!wn_tokens_add(tk, id, start, end))
+            return false;
         at += len;
     }
+    return true;
+}
+
+bool
+wn_wordpiece_cut(const struct wn_wordpiece *t, const struct wn_trace *text,
+    size_t from, size_t to, struct wn_tokens *tk)
+{
+    uint32_t start = text->start[from], end = text->end[to - 1];
+    size_t chars = 0;
+
+    for (size_t at = from; at < to; chars++)
+        wn_trace_next(text, &at);
+    if (chars > t->word_chars_max)
+        return wn_tokens_add(tk, t->unk, start, end);
+    return cut(t, text->p + from, to - from, start, end, tk);
 }
 
 static void
@@ -97,7 +115,8 @@ end_word(struct run *r)
     if (r->chars > r->t->word_chars_max)
         add_token(r, r->t->unk);
     else
-        cut_word(r);
+        r->failed =
+            !cut(r->t, r->word, r->len, r->start, r->end, r->tk) || r->failed;
     r->len = r->chars = 0;
 }
 
@@ -343,57 +362,37 @@ get_bool(const json_t *o, const char *name, bool otherwise)
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
-/* Is o.name an object whose "type" is want? One not there passes. */
-static bool
-has_type(const json_t *o, const char *name, const char *want)
-{
-    const json_t *part = json_object_get(o, name);
-    const char *type = json_string_value(json_object_get(part, "type"));
-
-    if (part == NULL || (json_is_object(part) && type == NULL))
-        return true;
-    return type != NULL && strcmp(type, want) == 0;
-}
-
 static enum wn_status
 read_model(struct wn_wordpiece *t, const json_t *model, struct wn_err *err)
 {
     const char *prefix =
         json_string_value(json_object_get(model, "continuing_subword_prefix"));
     const json_t *chars = json_object_get(model, "max_input_chars_per_word");
+    const char *unk = json_string_value(json_object_get(model, "unk_token"));
 
     if (prefix != NULL && strcmp(prefix, "##") != 0)
         return wn_fail(err, WN_REJECT,
-            "tokenizer.json: continuing_subword_prefix is not '##'");
+            "tokenizer.json: model.continuing_subword_prefix is not '##'");
+    if (unk != NULL)
+        t->unk_piece = unk;
     if (chars == NULL)
         return WN_OK;
     if (!json_is_integer(chars) || json_integer_value(chars) < 1 ||
         json_integer_value(chars) > WORD_CHARS_MAX)
         return wn_fail(err, WN_REJECT,
-            "tokenizer.json: max_input_chars_per_word is not in 1..%d",
+            "tokenizer.json: model.max_input_chars_per_word is not in 1..%d",
             WORD_CHARS_MAX);
     t->word_chars_max = (size_t)json_integer_value(chars);
     return WN_OK;
 }
 
-static enum wn_status
-read_tokenizer_json(
-    struct wn_wordpiece *t, const json_t *root, struct wn_err *err)
+static void
+read_normalizer(struct wn_wordpiece *t, const json_t *norm)
 {
-    const json_t *norm = json_object_get(root, "normalizer");
-
-    if (!json_is_object(norm) ||
-        !has_type(root, "normalizer", "BertNormalizer") ||
-        !has_type(root, "pre_tokenizer", "BertPreTokenizer") ||
-        !has_type(root, "model", "WordPiece"))
-        return wn_fail(err, WN_REJECT,
-            "tokenizer.json: only BertNormalizer, BertPreTokenizer and "
-            "WordPiece are supported");
     t->clean = get_bool(norm, "clean_text", true);
     t->cjk = get_bool(norm, "handle_chinese_chars", true);
     t->lower = get_bool(norm, "lowercase", true);
     t->strip = get_bool(norm, "strip_accents", t->lower);
-    return read_model(t, json_object_get(root, "model"), err);
 }
 
 static void
@@ -402,33 +401,6 @@ read_tokenizer_config(struct wn_wordpiece *t, const json_t *root)
     t->cjk = get_bool(root, "tokenize_chinese_chars", true);
     t->lower = get_bool(root, "do_lower_case", true);
     t->strip = get_bool(root, "strip_accents", t->lower);
-}
-
-/* model.vocab of tokenizer.json: for folders without vocab.txt. */
-static enum wn_status
-read_json_vocab(struct wn_wordpiece *t, const json_t *root, const char *dir,
-    struct wn_err *err)
-{
-    json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
-    enum wn_status rc;
-    const char *piece;
-    json_t *id;
-
-    if (!json_is_object(vocab))
-        return wn_fail(err, WN_REJECT,
-            "%s: no vocab.txt, and no vocabulary in tokenizer.json", dir);
-    json_object_foreach(vocab, piece, id)
-    {
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > INT32_MAX)
-            return wn_fail(
-                err, WN_REJECT, "tokenizer.json: an id is not a number");
-        rc = wn_vocab_add(t->vocab, piece, strlen(piece),
-            (int32_t)json_integer_value(id), err);
-        if (rc != WN_OK)
-            return rc;
-    }
-    return WN_OK;
 }
 
 static enum wn_status
@@ -440,16 +412,13 @@ read_vocab(struct wn_wordpiece *t, const json_t *root, const char *dir,
     if ((size_t)snprintf(path, sizeof(path), "%s/vocab.txt", dir) >=
         sizeof(path))
         return wn_fail(err, WN_REJECT, "%.100s...: path too long", dir);
-    if (access(path, F_OK) != 0)
-        return read_json_vocab(t, root, dir, err);
-    return wn_vocab_read(t->vocab, path, err);
-}
-
-static enum wn_status
-find_unk(struct wn_wordpiece *t, struct wn_err *err)
-{
-    t->unk = wn_wordpiece_find(t, "[UNK]");
-    return t->unk < 0 ? wn_fail(err, WN_REJECT, "vocabulary: no [UNK]") : WN_OK;
+    if (access(path, F_OK) == 0)
+        return wn_vocab_read(t->vocab, path, err);
+    if (root == NULL)
+        return wn_fail(
+            err, WN_REJECT, "%s: neither vocab.txt nor tokenizer.json", dir);
+    return wn_vocab_read_json(t->vocab,
+        json_object_get(json_object_get(root, "model"), "vocab"), err);
 }
 
 /* Other controls are for clean_text, which deletes them without a trace. */
@@ -475,31 +444,44 @@ fill_ascii(struct wn_wordpiece *t)
 }
 
 static enum wn_status
-read_folder(struct wn_wordpiece *t, const char *dir, const json_t *root,
+read_settings(struct wn_wordpiece *t, const char *dir, const json_t *root,
     struct wn_err *err)
 {
-    enum wn_status rc = WN_OK;
     json_t *old = NULL;
+    enum wn_status rc;
 
-    if (root != NULL)
-        rc = read_tokenizer_json(t, root, err);
-    else
-        rc = wn_config_load_json(&old, dir, "tokenizer_config.json", true, err);
+    if (root != NULL) {
+        read_normalizer(t, json_object_get(root, "normalizer"));
+        return read_model(t, json_object_get(root, "model"), err);
+    }
+    rc = wn_config_load_json(&old, dir, "tokenizer_config.json", true, err);
     if (rc == WN_OK && old != NULL)
         read_tokenizer_config(t, old);
-    if (rc == WN_OK)
-        rc = read_vocab(t, root, dir, err);
-    if (rc == WN_OK)
-        rc = find_unk(t, err);
-    if (rc == WN_OK)
-        fill_ascii(t);
     json_decref(old);
     return rc;
 }
 
+static enum wn_status
+read_folder(struct wn_wordpiece *t, const char *dir, const json_t *root,
+    struct wn_err *err)
+{
+    enum wn_status rc = read_settings(t, dir, root, err);
+
+    if (rc == WN_OK)
+        rc = read_vocab(t, root, dir, err);
+    if (rc != WN_OK)
+        return rc;
+    t->unk = wn_wordpiece_find(t, t->unk_piece);
+    if (t->unk < 0)
+        return wn_fail(err, WN_REJECT, "vocabulary: no %.40s", t->unk_piece);
+    t->unk_piece = NULL; /* it was root's */
+    fill_ascii(t);
+    return WN_OK;
+}
+
 enum wn_status
 wn_wordpiece_open(struct wn_wordpiece **ret, const char *dir,
-    const json_t *root, struct wn_err *err)
+    const json_t *root, const struct wn_hidden *hidden, struct wn_err *err)
 {
     struct wn_wordpiece *t = calloc(1, sizeof(*t));
     enum wn_status rc;
@@ -508,6 +490,8 @@ wn_wordpiece_open(struct wn_wordpiece **ret, const char *dir,
         rc = wn_fail(err, WN_STOP, "tokenizer: out of memory");
         goto out;
     }
+    t->hidden = hidden;
+    t->unk_piece = "[UNK]";
     t->clean = t->cjk = t->strip = t->lower = true;
     t->word_chars_max = 100;
     rc = wn_unicode_get(&t->unicode, err);

@@ -21,7 +21,8 @@ endef
 $(foreach k,unit golden db kafka bench,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
 
 # cmocka programs of this machine: WN_TEST_* tells them where things are
-RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' tests/run.sh
+RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' WN_TEST_E5_DIR='$(wildcard $(DATA)/data/base/multilingual-e5-small)' \
+    tests/run.sh
 
 .PHONY: check check-unit check-golden check-db check-kafka
 # scripts are one case each; those that run `winnow` find it through BUILD

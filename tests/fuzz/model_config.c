@@ -117,7 +117,7 @@ check_config(void)
     must(s->ffn >= 1 && s->ffn <= 65536);
     must(s->positions >= 2 && s->positions <= 8192);
     must(s->vocab >= 1 && s->vocab <= 4 << 20);
-    must(s->types <= 64 && (s->types >= 1) == !conf.distil);
+    must(s->types <= 64 && (s->types >= 1) == (conf.family != WN_DISTILBERT));
     must(s->pooling == WN_POOL_MEAN || s->pooling == WN_POOL_CLS);
     must(conf.norm_eps >= 0 && conf.norm_eps <= 1);
 }

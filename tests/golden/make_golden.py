@@ -10,6 +10,7 @@ Written beside this file, and the same on every run with the same versions (they
 
     tokens.u32        one 32-bit hash of the token ids for each line of the fuzz corpus (recipe: corpus.json)
     tokens.jsonl      a few of those lines whole, with their ids
+    (tokenizers of the other kinds, and models that have them: make_tokenizers.py)
     letters/          a vocabulary of single letters and its letters.u32, hashes of the same lines: where a real one says
                       [UNK] to a whole word, this one shows each character and their order
     unicode.u32       one hash of what the tokenizer makes of each block of 4,096 characters
@@ -111,8 +112,8 @@ def mixed_line(recipe, i):
     return "".join(out)
 
 
-def corpus():
-    recipe = json.load(open(path("corpus.json"), encoding="utf-8"))
+def corpus(name="corpus.json"):
+    recipe = json.load(open(path(name), encoding="utf-8"))
     yield from sweep_lines(recipe)
     for i in range(recipe["mixed_lines"]):
         yield mixed_line(recipe, i)
@@ -258,12 +259,8 @@ def randomize(model, seed):
                 p.copy_(0.25 * noise)
 
 
-def write_checkpoint(name, model, half, texts):
-    folder = path(name)
+def write_model(folder, model, half):
     os.makedirs(folder, exist_ok=True)
-    vocab = small_vocab()
-    with open(os.path.join(folder, "vocab.txt"), "w") as f:
-        f.write("\n".join(vocab) + "\n")
     if half:  # what the file can hold is what the reference computes with
         with torch.no_grad():
             for p in model.parameters():
@@ -279,15 +276,26 @@ def write_checkpoint(name, model, half, texts):
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump({k: config[k] for k in keep if k in config}, f, indent=2)
         f.write("\n")
-    tok = reference_tokenizer(os.path.join(folder, "vocab.txt"))
+
+
+def write_logits(folder, model, texts, ids_of):
     logits = []
     with torch.no_grad():
         for t in texts:
-            ids = torch.tensor([encode(tok, t, 64)])
+            ids = torch.tensor([ids_of(t)])
             logits.append(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].numpy())
     np.stack(logits).astype("<f4").tofile(os.path.join(folder, "logits.f32"))
     print("%s: logits from %.2f to %.2f, spread over texts %.2f" % (
-        name, np.min(logits), np.max(logits), np.std(logits, axis=0).min()))
+        os.path.basename(folder), np.min(logits), np.max(logits), np.std(logits, axis=0).min()))
+
+
+def write_checkpoint(name, model, half, texts):
+    folder = path(name)
+    write_model(folder, model, half)
+    with open(os.path.join(folder, "vocab.txt"), "w") as f:
+        f.write("\n".join(small_vocab()) + "\n")
+    tok = reference_tokenizer(os.path.join(folder, "vocab.txt"))
+    write_logits(folder, model, texts, lambda t: encode(tok, t, 64))
 
 
 def write_small(texts):
@@ -305,18 +313,24 @@ def write_small(texts):
     write_checkpoint("distilbert", model, False, texts)
 
 
+def write_projections(name, texts, pooled_of):
+    """Of features too large to store: 16 sums of them with signs drawn from a seed."""
+    rnd = Random(16)
+    signs = np.array([[1 if rnd.next() >> 63 else -1 for _ in range(384)] for _ in range(16)])
+    with torch.no_grad():
+        out = [signs @ pooled_of(t).double().numpy() / np.sqrt(384) for t in texts]
+    np.stack(out).astype("<f4").tofile(path(name))
+
+
 def write_minilm(folder, texts):
     model = transformers.AutoModel.from_pretrained(folder).eval()
     tok = reference_tokenizer(os.path.join(folder, "vocab.txt"))
-    rnd = Random(16)
-    signs = np.array([[1 if rnd.next() >> 63 else -1 for _ in range(384)] for _ in range(16)])
-    out = []
-    with torch.no_grad():
-        for t in texts:
-            ids = torch.tensor([encode(tok, t, 512)])
-            h = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0]
-            out.append(signs @ h.mean(0).double().numpy() / np.sqrt(384))
-    np.stack(out).astype("<f4").tofile(path("minilm.f32"))
+
+    def pooled_of(text):
+        ids = torch.tensor([encode(tok, text, 512)])
+        return model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0].mean(0)
+
+    write_projections("minilm.f32", texts, pooled_of)
 
 
 def find_minilm():

@@ -1,8 +1,9 @@
 /*
  * Logits and pooled features against the reference implementation, on the
- * 200 texts of texts.jsonl (made by make_golden.py). Three small classifiers
- * lie beside this file. all-MiniLM-L6-v2 itself is compared where
- * WN_TEST_MINILM_DIR names its folder. Runs in the repository's root.
+ * 200 texts of texts.jsonl (made by make_golden.py and make_tokenizers.py).
+ * Five small classifiers lie beside this file. all-MiniLM-L6-v2 itself is
+ * compared where WN_TEST_MINILM_DIR names its folder, multilingual-e5-small
+ * where WN_TEST_E5_DIR does. Runs in the repository's root.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -203,6 +204,20 @@ distilbert_logits_are_those_of_the_reference(void **state)
     check_logits("distilbert");
 }
 
+static void
+roberta_logits_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    check_logits("roberta");
+}
+
+static void
+xlm_roberta_logits_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    check_logits("xlm_roberta");
+}
+
 #define PROJECTIONS 16
 
 static void
@@ -232,30 +247,45 @@ compare_projections(
 }
 
 static void
-minilm_features_are_those_of_the_reference(void **state)
+check_features(const char *variable, const char *file, enum wn_pooling pooling)
 {
-    const char *dir = getenv("WN_TEST_MINILM_DIR");
+    const char *dir = getenv(variable);
     struct compare c = { .largest = 0 };
     struct model m;
     float *want;
     FILE *f;
 
-    (void)state;
-    if (dir == NULL || dir[0] == '\0')
+    if (dir == NULL || dir[0] == '\0') {
+        print_message("# skipped: %s does not name its folder\n", variable);
         skip();
+    }
     f = fopen(GOLDEN "texts.jsonl", "re");
     assert_non_null(f);
-    want = read_floats(GOLDEN "minilm.f32", TEXTS * PROJECTIONS);
+    want = read_floats(file, TEXTS * PROJECTIONS);
     c.want = want;
     open_model(&m, dir);
     assert_int_equal(m.shape->hidden, 384);
-    assert_int_equal(m.shape->pooling, WN_POOL_MEAN);
+    assert_int_equal(m.shape->pooling, pooling);
     for_batches(&m, f, compare_projections, &c);
-    print_message("# minilm: largest difference %.2g\n", c.largest);
+    print_message("# %s: largest difference %.2g\n", file, c.largest);
     assert_true(c.largest <= BOUND);
     close_model(&m);
     free(want);
     fclose(f);
+}
+
+static void
+minilm_features_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    check_features("WN_TEST_MINILM_DIR", GOLDEN "minilm.f32", WN_POOL_MEAN);
+}
+
+static void
+e5_features_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    check_features("WN_TEST_E5_DIR", GOLDEN "e5.f32", WN_POOL_CLS);
 }
 
 int
@@ -265,8 +295,11 @@ main(void)
         cmocka_unit_test(bert_logits_are_those_of_the_reference),
         cmocka_unit_test(bert_in_half_precision_with_tanh_gelu_too),
         cmocka_unit_test(distilbert_logits_are_those_of_the_reference),
+        cmocka_unit_test(roberta_logits_are_those_of_the_reference),
+        cmocka_unit_test(xlm_roberta_logits_are_those_of_the_reference),
         cmocka_unit_test(minilm_features_are_those_of_the_reference),
+        cmocka_unit_test(e5_features_are_those_of_the_reference),
     };
 
-    return wn_test_run("golden encoder", tests, 4, NULL, NULL);
+    return wn_test_run("golden encoder", tests, 7, NULL, NULL);
 }

@@ -14,6 +14,12 @@
     "\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,"                        \
     "\"max_position_embeddings\":512,\"type_vocab_size\":2,"                   \
     "\"vocab_size\":30522}"
+#define ROBERTA                                                                \
+    "{\"model_type\":\"roberta\",\"hidden_size\":768,"                         \
+    "\"num_hidden_layers\":12,\"num_attention_heads\":12,"                     \
+    "\"intermediate_size\":3072,\"hidden_act\":\"gelu\","                      \
+    "\"layer_norm_eps\":1e-05,\"max_position_embeddings\":514,"                \
+    "\"type_vocab_size\":1,\"vocab_size\":50265,\"pad_token_id\":1}"
 #define DISTIL                                                                 \
     "{\"model_type\":\"distilbert\",\"dim\":768,\"n_layers\":6,"               \
     "\"n_heads\":12,\"hidden_dim\":3072,\"activation\":\"gelu\","              \
@@ -102,7 +108,7 @@ bert_is_read(void **state)
     struct wn_config conf = reads(BERT, NULL, NULL);
 
     (void)state;
-    assert_false(conf.distil);
+    assert_int_equal(conf.family, WN_BERT);
     assert_int_equal(conf.shape.hidden, 384);
     assert_int_equal(conf.shape.layers, 6);
     assert_int_equal(conf.shape.heads, 12);
@@ -122,7 +128,7 @@ distilbert_has_its_own_names(void **state)
     struct wn_config conf = reads(DISTIL, NULL, NULL);
 
     (void)state;
-    assert_true(conf.distil);
+    assert_int_equal(conf.family, WN_DISTILBERT);
     assert_int_equal(conf.shape.hidden, 768);
     assert_int_equal(conf.shape.layers, 6);
     assert_int_equal(conf.shape.heads, 12);
@@ -132,6 +138,31 @@ distilbert_has_its_own_names(void **state)
     rejects(DISTIL, "dim", NULL);
     rejects(DISTIL, "activation", NULL);
     rejects(DISTIL, "n_heads", "0");
+}
+
+static void
+roberta_counts_positions_from_behind_the_padding(void **state)
+{
+    struct wn_config conf = reads(ROBERTA, NULL, NULL);
+
+    (void)state;
+    assert_int_equal(conf.family, WN_ROBERTA);
+    assert_int_equal(conf.position_first, 2);
+    assert_int_equal(conf.shape.positions, 512);
+    assert_int_equal(conf.shape.types, 1);
+    conf = reads(ROBERTA, "model_type", "\"xlm-roberta\"");
+    assert_int_equal(conf.family, WN_ROBERTA);
+    conf = reads(ROBERTA, "pad_token_id", "0");
+    assert_int_equal(conf.position_first, 1);
+    assert_int_equal(conf.shape.positions, 513);
+    conf = reads(ROBERTA, "pad_token_id", NULL);
+    assert_int_equal(conf.position_first, 2);
+    conf = reads(BERT, "pad_token_id", "5");
+    assert_int_equal(conf.position_first, 0);
+    rejects(ROBERTA, "pad_token_id", "-1");
+    rejects(ROBERTA, "pad_token_id", "512");
+    rejects(ROBERTA, "pad_token_id", "\"1\"");
+    rejects(ROBERTA, "max_position_embeddings", "3");
 }
 
 static void
@@ -353,6 +384,7 @@ a_file_of_gigabytes_is_not_read(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(bert_is_read),
     cmocka_unit_test(distilbert_has_its_own_names),
+    cmocka_unit_test(roberta_counts_positions_from_behind_the_padding),
     cmocka_unit_test(every_member_is_needed_and_bounded),
     cmocka_unit_test(activations_have_several_names),
     cmocka_unit_test(what_is_not_supported_is_named),

@@ -500,18 +500,17 @@ folders_that_cannot_be_used_say_why(void **state)
         const char *file, *text, *why;
     } rows[] = {
         { "tokenizer.json", "{", "tokenizer.json:1: " },
-        { "tokenizer.json", "[]", "only BertNormalizer" },
-        { "tokenizer.json", "{\"normalizer\":null}", "only BertNormalizer" },
-        { "tokenizer.json", "{\"normalizer\":{\"type\":\"Precompiled\"}}",
-            "only BertNormalizer" },
+        { "tokenizer.json", "[]", "tokenizer.json: not an object" },
+        { "tokenizer.json", "{\"normalizer\":{\"type\":\"Nmt\"}}",
+            "normalizer 'Nmt' is not supported" },
         { "tokenizer.json",
             "{\"normalizer\":{\"type\":\"BertNormalizer\"},"
-            "\"pre_tokenizer\":{\"type\":\"Metaspace\"}}",
-            "only BertNormalizer" },
+            "\"pre_tokenizer\":{\"type\":\"Digits\"}}",
+            "pre_tokenizer 'Digits' is not supported" },
         { "tokenizer.json",
             "{\"normalizer\":{\"type\":\"BertNormalizer\"},"
-            "\"model\":{\"type\":\"Unigram\"}}",
-            "normalizer 'BertNormalizer' is not supported" },
+            "\"model\":{\"type\":\"WordLevel\"}}",
+            "model 'WordLevel' is not supported" },
         { "tokenizer.json",
             "{\"normalizer\":{\"type\":\"BertNormalizer\"},"
             "\"model\":{\"continuing_subword_prefix\":\"@@\"}}",
@@ -553,7 +552,7 @@ vocabularies_are_bounded(void **state)
         { "{\"[UNK]\":\"1\"}", "an id is not a number" },
         { "{\"[UNK]\":2147483648}", "an id is not a number" },
         { "{\"[UNK]\":16777217}", "too many pieces" },
-        { "[]", "no vocabulary" },
+        { "[]", "model.vocab is not an object" },
     };
     static char line[4096];
     struct wn_tokenizer *t = NULL;
