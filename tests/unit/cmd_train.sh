@@ -159,5 +159,6 @@ status 2 train --heads-only --data x --base y --out z --rows-per-sauce 3; says '
 status 2 train --heads-only --data x --base y; says '--out is missing'
 status 2 train --data x --base y --out z; says '--heads-only'
 status 2 train --heads-only --data x --base y --out z --seed many; says '--seed'
+status 2 train --data x --base y --out z --precision fp16; says 'auto, fp32 or bf16'
 status 0 train --help; says 'Examples:'; says '--cache FILE'
 exit $bad
