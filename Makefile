@@ -62,7 +62,6 @@ ISA_avx512vnni := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx51
 ISA_avx512bf16 := $(ISA_avx512vnni) -mavx512bf16
 $(foreach k,$(X86_KERNELS),$(eval $(BUILD)/$(k:.c=.o): ISA := $(KERNEL_FLAGS) $$(ISA_$(lastword $(subst _, ,$(basename $(notdir $(k))))))))
 $(BUILD)/model/train/net_avx2.o: ISA := -O3 -ffp-contract=fast $(ISA_avx2)
-$(BUILD)/model/train/bf16_avx512bf16.o: ISA := -O3 -ffp-contract=fast $(ISA_avx512bf16)
 $(BUILD)/model/kernels/kernels_ref.o $(BUILD)/model/kernels/pack.o: ISA := -O3 $(KERNEL_SAN)
 src = $(filter-out $(if $(filter x86_64 amd64,$(shell uname -m)),,$(X86_KERNELS)),$(wildcard $(1)/*.c $(1)/kernels/*.c $(1)/train/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(call src,$(1)))

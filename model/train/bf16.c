@@ -27,7 +27,6 @@ const struct wn_bf16_ops *
 wn_bf16_get(void)
 {
 #ifdef __x86_64__
-    /* AVX-512's registers are the system's to save: the first name asks. */
     if (__builtin_cpu_supports("avx512f") &&
         __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") &&

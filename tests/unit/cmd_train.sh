@@ -163,5 +163,6 @@ status 2 train --data x --base y --out z --rate 0; says '--rate'
 status 2 train --data x --base y --out z --weight feed; says '--weight'
 status 2 train --data x --base y --out z --batch-tokens 100; says '--batch-tokens'
 status 2 train --heads-only --data x --base y --out z --seed many; says '--seed'
+status 2 train --data x --base y --out z --precision fp16; says 'auto, fp32 or bf16'
 status 0 train --help; says 'Examples:'; says '--cache FILE'
 exit $bad
