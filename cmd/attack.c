@@ -175,7 +175,7 @@ edit_text(struct edit *e, struct wn_str text)
     size_t start = e->out->len;
 
     edit_words(e, text);
-    return !e->out->failed &&
+    return !e->out->failed && text.len > 0 &&
            (e->out->len - start != text.len ||
                memcmp(e->out->data + start, text.p, text.len) != 0);
 }

@@ -275,7 +275,8 @@ wn_data_read(struct wn_data *d, const char *path, struct wn_err *err)
 }
 
 enum wn_status
-wn_data_read_all(struct wn_data *d, char **files, size_t n, struct wn_err *err)
+wn_data_read_all(
+    struct wn_data *d, const char *const *files, size_t n, struct wn_err *err)
 {
     enum wn_status rc = WN_OK;
 

@@ -59,6 +59,6 @@ enum wn_status wn_data_read(
     struct wn_data *d, const char *path, struct wn_err *err);
 /* n > 0 files one after the other; WN_REJECT too where no text is in them. */
 enum wn_status wn_data_read_all(
-    struct wn_data *d, char **files, size_t n, struct wn_err *err);
+    struct wn_data *d, const char *const *files, size_t n, struct wn_err *err);
 
 #endif

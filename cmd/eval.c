@@ -191,40 +191,52 @@ wn_eval_threads(const struct wn_options *o, size_t asked)
     return cores > 0 && cores <= THREADS_MAX ? (size_t)cores : 1;
 }
 
+/* dev without rows: there is none. */
 static enum wn_status
-add_dev(struct wn_eval *e, const struct wn_eval_conf *conf, const char *path,
-    struct wn_err *err)
+add_dev(struct wn_eval *e, const struct wn_eval_conf *conf,
+    const struct wn_data *dev, struct wn_err *err)
 {
     struct wn_eval_scores s = { .n = 0 };
-    struct wn_data d;
     enum wn_status rc;
 
-    wn_data_init(&d);
-    rc = wn_data_read(&d, path, err);
+    if (dev->n == 0)
+        return WN_OK;
+    rc = wn_eval_scores_make(&s, dev, conf, "dev", err);
     if (rc == WN_OK)
-        rc = wn_eval_scores_make(&s, &d, conf, "dev", err);
-    if (rc == WN_OK)
-        rc = wn_eval_points_add(&e->scores, &d, &s, err);
-    e->dev = path;
-    e->dev_rows = d.n;
+        rc = wn_eval_points_add(&e->scores, dev, &s, err);
     wn_eval_scores_release(&s);
-    wn_data_release(&d);
     return rc;
 }
 
 static enum wn_status
 score(struct wn_eval *e, const struct conf *c, const struct wn_eval_conf *conf,
-    struct wn_err *err)
+    const struct wn_data *dev, struct wn_err *err)
 {
     enum wn_status rc;
 
     rc = wn_eval_scores_make(&e->scores, &e->data, conf, "data", err);
-    if (rc == WN_OK && c->dev != NULL)
-        rc = add_dev(e, conf, c->dev, err);
+    if (rc == WN_OK)
+        rc = add_dev(e, conf, dev, err);
     if (rc == WN_OK && c->scores != NULL)
         rc = wn_eval_scores_write(&e->scores, &e->data, c->scores, err);
     if (rc == WN_OK && c->attacks)
         rc = wn_eval_attack(e, conf, c->attack_rows, err);
+    return rc;
+}
+
+/* All that is read, before anything is scored. */
+static enum wn_status
+read_all(struct wn_eval *e, const struct conf *c, struct wn_data *dev,
+    struct wn_err *err)
+{
+    enum wn_status rc = wn_data_read_all(&e->data, e->files, e->files_n, err);
+
+    if (rc == WN_OK && c->dev != NULL)
+        rc = wn_data_read_all(dev, &c->dev, 1, err);
+    if (rc == WN_OK && c->from != NULL)
+        rc = wn_eval_scores_read(&e->scores, &e->data, c->from, err);
+    e->dev = c->dev;
+    e->dev_rows = dev->n;
     return rc;
 }
 
@@ -304,32 +316,40 @@ write_output(const struct wn_eval *e, const struct conf *c, struct wn_err *err)
 
 /* --- */
 
+static enum wn_status
+measure(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
+    const struct wn_classifier *classifier, const struct wn_data *dev,
+    struct wn_err *err)
+{
+    const struct wn_eval_conf conf = { classifier,
+        (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS),
+        wn_eval_threads(o, c->threads) };
+    enum wn_status rc = WN_OK;
+
+    if (classifier != NULL)
+        rc = score(e, c, &conf, dev, err);
+    if (rc == WN_OK)
+        rc = wn_eval_measure(e, err);
+    return rc == WN_OK ? write_output(e, c, err) : rc;
+}
+
 static int
-eval(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
-    char **files, size_t n)
+eval(struct wn_eval *e, const struct conf *c, const struct wn_options *o)
 {
     struct wn_classifier *classifier = NULL;
     struct wn_err err = { "" };
+    struct wn_data dev;
     enum wn_status rc;
 
     if (c->from == NULL &&
         wn_cmd_classifier(&classifier, c->weights, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "eval", "%s", err.text);
-    rc = wn_data_read_all(&e->data, files, n, &err);
-    if (rc == WN_OK && c->from != NULL)
-        rc = wn_eval_scores_read(&e->scores, &e->data, c->from, &err);
-    if (rc == WN_OK && c->from == NULL) {
-        const struct wn_eval_conf conf = { classifier,
-            (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS),
-            wn_eval_threads(o, c->threads) };
-
-        rc = score(e, c, &conf, &err);
-    }
+    wn_data_init(&dev);
+    rc = read_all(e, c, &dev, &err);
+    if (rc == WN_OK)
+        rc = measure(e, c, o, classifier, &dev, &err);
+    wn_data_release(&dev);
     wn_classifier_free(classifier);
-    if (rc == WN_OK)
-        rc = wn_eval_measure(e, &err);
-    if (rc == WN_OK)
-        rc = write_output(e, c, &err);
     return rc == WN_OK ? 0 : wn_cmd_fail(1, "eval", "%s", err.text);
 }
 
@@ -359,7 +379,7 @@ wn_cmd_eval(int argc, char **argv)
     e.files = (const char *const *)argv + 1;
     e.files_n = argc > 1 ? (size_t)argc - 1 : 0;
     if (rc == 0)
-        rc = eval(&e, &c, o, argv + 1, (size_t)argc - 1);
+        rc = eval(&e, &c, o);
     wn_eval_release(&e);
     wn_options_free(o);
     return rc;

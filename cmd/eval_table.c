@@ -252,6 +252,30 @@ put_attack(struct wn_buf *out, const char *head, const char *name,
 }
 
 static void
+put_worst_attack(struct wn_buf *out, const struct wn_eval *e, size_t h)
+{
+    double sum = 0, worst = NAN;
+    size_t n = 0, at = 0;
+
+    for (size_t a = 0; a < WN_ATTACKS; a++) {
+        const struct wn_attacked_head *c = &e->attacked[a].head[h];
+        double recall = wn_wilson((double)c->pos_after, c->pos).value;
+
+        if (isnan(recall))
+            continue;
+        sum += recall;
+        n++;
+        if (!(recall >= worst)) {
+            worst = recall;
+            at = a;
+        }
+    }
+    if (n > 0)
+        wn_buf_printf(out, "%8s recall after: worst %.4f (%s), mean %.4f\n", "",
+            worst, wn_attack_names[at], sum / (double)n);
+}
+
+static void
 put_attacks(const struct wn_eval *e, struct wn_buf *out)
 {
     wn_buf_printf(out,
@@ -260,10 +284,12 @@ put_attacks(const struct wn_eval *e, struct wn_buf *out)
         "%-8s %-11s %6s %7s %7s %-13s %7s %6s %7s %7s %-13s %7s\n",
         "head", "attack", "pos", "recall", "after", "", "lost", "benign",
         "flagged", "after", "", "gained");
-    for (size_t h = 0; h < WN_HEADS; h++)
+    for (size_t h = 0; h < WN_HEADS; h++) {
         for (size_t a = 0; a < WN_ATTACKS; a++)
             put_attack(out, a == 0 ? wn_head_names[h] : "", wn_attack_names[a],
                 &e->attacked[a].head[h]);
+        put_worst_attack(out, e, h);
+    }
 }
 
 void

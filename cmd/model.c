@@ -104,7 +104,7 @@ compare(int argc, char **argv, const struct wn_options *o)
         return wn_cmd_usage("model", "compare needs A, B and DATA");
     c.model[0] = argv[2];
     c.model[1] = argv[3];
-    c.files = argv + 4;
+    c.files = (const char *const *)argv + 4;
     c.files_n = (size_t)argc - 4;
     return wn_model_compare(&c, o);
 }

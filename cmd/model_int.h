@@ -12,8 +12,8 @@ int wn_model_info(const char *dir, bool json);
 
 /* model_compare.c: whether the second is not worse on labelled texts. */
 struct wn_compare {
-    const char *model[2]; /* folder of weights, or file of scores */
-    char **files;         /* the texts                            */
+    const char *model[2];     /* folder of weights, or file of scores */
+    const char *const *files; /* the texts */
     size_t files_n, threads;
     double kind_drop;
     const char *json; /* NULL: none */

@@ -155,6 +155,7 @@ eval_prints_a_table_for_people(void **state)
     assert_says(text, "\nbait_poll                 bait");
     assert_says(text, "\nbait_vote                 bait");
     assert_says(text, "front-3000");
+    assert_says(text, "recall after: worst ");
     assert_null(strstr(text, "nan"));
 }
 
