@@ -25,7 +25,8 @@
 #define WN_SLICE_BYTES 1536
 
 struct wn_window {
-    size_t begin, end; /* bytes of the hardened text, whole words of it */
+    size_t begin, end; /* bytes of the hardened text: whole words of it, or what
+                          the tokenizer cuts words into */
     size_t n;          /* tokens, 2 or more */
     int32_t ids[WN_WINDOW_TOKENS];
 };

@@ -5,8 +5,8 @@
  *
  * A text falls into sequences that end before a character that nothing before
  * it changes with. Most are one character that stays; the others are
- * decomposed, put in canonical order and composed, and all that comes of one
- * comes from all of it.
+ * decomposed, put in canonical order and composed; where that changes one, all
+ * that comes of it comes from all of it.
  */
 #include "model/normalizer_int.h"
 
@@ -131,6 +131,18 @@ compose(const struct wn_unicode_form *f, struct wn_normalizer_scratch *s)
     s->n = n;
 }
 
+/* Has nothing come of in[from, to) but itself? */
+static bool
+is_same(const struct wn_normalizer_scratch *s, const struct wn_trace *in,
+    size_t from, size_t to)
+{
+    size_t i = 0;
+
+    while (i < s->n && from < to && s->chars[i] == wn_trace_next(in, &from))
+        i++;
+    return i == s->n && from == to;
+}
+
 static void
 put_sequence(const struct wn_unicode_form *f, const struct wn_trace *in,
     size_t from, size_t to, struct wn_trace *out,
@@ -142,6 +154,10 @@ put_sequence(const struct wn_unicode_form *f, const struct wn_trace *in,
     }
     put_in_order(s);
     compose(f, s);
+    if (is_same(s, in, from, to)) {
+        wn_trace_copy(out, in, from, to);
+        return;
+    }
     for (size_t i = 0; i < s->n; i++)
         wn_trace_put_char(out, s->chars[i], in->start[from], in->end[to - 1]);
 }

@@ -10,6 +10,8 @@ Written beside this file:
                       trained by SentencePiece on words of make_golden.py and strings of corpus.json
     roberta/          the same of the RoBERTa shape, with byte-level BPE
     distilbert/tokenizer.json   what vocab.txt there says, as newer folders say it
+    forms.u32         one hash of what normal forms, StripAccents and the pattern of ByteLevel make of each block of 4,096
+                      characters
     NAME/tokens.u32   one 32-bit hash of the ids for each line of corpus.json and then of corpus_more.json
     NAME/tokens.jsonl a few of those lines whole
     e5.u32, e5.f32    the same hashes, and projections of first rows on the 200 texts, of E5_DIR: the folder of
@@ -31,10 +33,10 @@ import sentencepiece
 import torch
 import transformers
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from make_golden import (WORDS, Random, corpus, hash_ids, path, randomize, reference_tokenizer, write_logits, write_model,
-                         write_projections)
+from make_golden import (WORDS, Random, corpus, fnv, hash_ids, is_surrogate, path, randomize, reference_tokenizer,
+                         write_logits, write_model, write_projections)
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
@@ -172,6 +174,24 @@ def around(tok, positions):
     return lambda text: [0] + tok.encode(text, add_special_tokens=False).ids[: positions - 2] + [2]
 
 
+def write_forms():
+    steps = [normalizers.NFC(), normalizers.NFD(), normalizers.NFKC(), normalizers.NFKD(), normalizers.StripAccents()]
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    hashes = []
+    for block in range(0, 0x110000, 4096):
+        h = 0x811C9DC5
+        for c in range(block, block + 4096):
+            if is_surrogate(c):
+                continue
+            made = [s.normalize_str("a" + chr(c) + "\u0301") for s in steps]
+            # a letter, a number, another character, or white space
+            kind = [k for k, other in enumerate("a1!") if len(split.pre_tokenize_str(other + chr(c))) == 1]
+            h = fnv(("\n".join(made) + chr(kind[0] if kind else 3)).encode(), h)
+        hashes.append(h)
+    with open(path("forms.u32"), "wb") as f:
+        f.write(struct.pack("<%dI" % len(hashes), *hashes))
+
+
 # --- models ---
 
 def write_classifier(name, kind, config, seed, texts):
@@ -206,6 +226,7 @@ def main():
     with open(path("texts.jsonl"), encoding="utf-8") as f:
         texts = [json.loads(line) for line in f]
     reference_tokenizer(path("distilbert", "vocab.txt")).save(path("distilbert", "tokenizer.json"), pretty=False)
+    write_forms()
     train_unigram(path("xlm_roberta"))
     train_bpe(path("roberta"))
     write_classifier("xlm_roberta", transformers.XLMRobertaForSequenceClassification, transformers.XLMRobertaConfig, 5, texts)

@@ -15,6 +15,7 @@
 #include <unicode/utf8.h>
 
 #include "core/buf.h"
+#include "model/normalizer.h"
 #include "model/tokenizer.h"
 #include "model/unicode.h"
 #include "tests/lib/test.h"
@@ -386,11 +387,97 @@ every_character_is_what_the_reference_knows(void **state)
     free(want);
 }
 
+/* --- normal forms --- */
+
+#define STEPS 5
+
+struct forms {
+    struct wn_normalizer *steps[STEPS];
+    struct wn_normalizer_scratch scratch;
+    struct wn_trace text, spare;
+};
+
+static void
+open_forms(struct forms *f)
+{
+    static const char *const names[STEPS] = { "NFC", "NFD", "NFKC", "NFKD",
+        "StripAccents" };
+    struct wn_err err;
+
+    memset(f, 0, sizeof(*f));
+    for (int i = 0; i < STEPS; i++) {
+        json_t *json = json_pack("{s:s}", "type", names[i]);
+
+        assert_non_null(json);
+        assert_wn_ok(wn_normalizer_read(&f->steps[i], json, &err), &err);
+        json_decref(json);
+    }
+}
+
+static void
+close_forms(struct forms *f)
+{
+    for (int i = 0; i < STEPS; i++)
+        wn_normalizer_free(f->steps[i]);
+    wn_normalizer_scratch_release(&f->scratch);
+    wn_trace_release(&f->text);
+    wn_trace_release(&f->spare);
+}
+
+/* What the steps make of a character with an accent behind it, and its class,
+ * in make_tokenizers.py's words. */
+static uint32_t
+hash_forms(struct forms *f, int32_t c, uint32_t hash)
+{
+    static const uint8_t classes[] = {
+        [WN_LETTER] = 0, [WN_NUMBER] = 1, [WN_OTHER] = 2, [WN_SPACE] = 3
+    };
+    char text[8] = "a";
+    size_t n = 1;
+
+    U8_APPEND_UNSAFE(text, n, c);
+    U8_APPEND_UNSAFE(text, n, 0x301);
+    for (int i = 0; i < STEPS; i++) {
+        wn_trace_load(&f->text, text, 0, n);
+        wn_normalizer_run(f->steps[i], &f->text, &f->spare, &f->scratch);
+        assert_false(f->text.failed);
+        if (i > 0)
+            hash = fnv("\n", 1, hash);
+        hash = fnv(f->text.p, f->text.n, hash);
+    }
+    return fnv(&classes[wn_unicode_word_class(c)], 1, hash);
+}
+
+static void
+every_character_has_the_forms_of_the_reference(void **state)
+{
+    struct forms f;
+    uint32_t *want;
+    size_t n;
+
+    (void)state;
+    want = read_u32(GOLDEN "forms.u32", &n);
+    assert_int_equal(n, 0x110000 / 4096);
+    open_forms(&f);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t hash = UINT32_C(0x811c9dc5);
+
+        for (int32_t c = (int32_t)i * 4096; c < (int32_t)(i + 1) * 4096; c++)
+            if (!U_IS_SURROGATE(c))
+                hash = hash_forms(&f, c, hash);
+        if (hash != want[i])
+            fail_msg("block U+%05zX differs", i * 4096);
+    }
+    close_forms(&f);
+    free(want);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_is_what_the_reference_knows),
+        cmocka_unit_test(every_character_has_the_forms_of_the_reference),
         cmocka_unit_test(samples_have_the_ids_of_the_reference),
         cmocka_unit_test(corpus_has_the_ids_of_the_reference),
         cmocka_unit_test(corpus_has_the_letters_of_the_reference),
@@ -399,5 +486,5 @@ main(void)
         cmocka_unit_test(corpus_has_the_ids_of_e5),
     };
 
-    return wn_test_run("golden tokenizer", tests, 7, NULL, NULL);
+    return wn_test_run("golden tokenizer", tests, 8, NULL, NULL);
 }

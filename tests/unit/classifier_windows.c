@@ -281,7 +281,7 @@ windows_are_smaller_where_the_encoder_is(void **state)
 
 /* Any text, link places and bounds: plan() checks what always holds. */
 static void
-windows_of_random_texts_keep_their_bounds(void **state)
+check_random_texts(int rounds)
 {
     static const char *const parts[] = { "a ", "word ", "\n", "\u00E9",
         "\u4E2D", "\U0001F600", "http://x.example/y ", "longwordwithoutend",
@@ -289,9 +289,8 @@ windows_of_random_texts_keep_their_bounds(void **state)
     uint64_t seed = wn_test_seed();
     char *text = malloc(70000);
 
-    (void)state;
     assert_non_null(text);
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < rounds; round++) {
         size_t want = (size_t)1 << (wn_test_random(&seed) % 17), n = 0;
         size_t one = wn_test_random(&seed) % 24, max;
         struct wn_spots spots[2];
@@ -313,6 +312,35 @@ windows_of_random_texts_keep_their_bounds(void **state)
     free(text);
 }
 
+static void
+windows_of_random_texts_keep_their_bounds(void **state)
+{
+    (void)state;
+    check_random_texts(400);
+}
+
+/* Unigram and byte-level BPE: tokens that are parts of a word, or of a
+ * character, and other special ones. */
+static void
+windows_keep_their_bounds_with_other_tokenizers(void **state)
+{
+    static const char *const dirs[] = { "tests/golden/xlm_roberta",
+        "tests/golden/roberta" };
+    struct wn_tokenizer *wordpiece = tokenizer;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_wn_ok(wn_tokenizer_open(&tokenizer, dirs[i], &err), &err);
+        check_random_texts(200);
+        plan("win a prize", 11, NULL, 0, 4);
+        assert_int_equal(win.n, 1);
+        assert_int_equal(win.w[0].ids[0], 0);
+        assert_int_equal(win.w[0].ids[win.w[0].n - 1], 2);
+        wn_tokenizer_free(tokenizer);
+    }
+    tokenizer = wordpiece;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(windows_of_a_short_text_are_one),
     cmocka_unit_test(windows_that_suffice_are_equal_and_leave_nothing_out),
@@ -323,6 +351,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(windows_cost_no_more_however_long_the_text),
     cmocka_unit_test(windows_are_smaller_where_the_encoder_is),
     cmocka_unit_test(windows_of_random_texts_keep_their_bounds),
+    cmocka_unit_test(windows_keep_their_bounds_with_other_tokenizers),
 };
 
 int
