@@ -64,9 +64,9 @@ const char wn_train_usage[] =
     "(auto)\n"
     "\n"
     "Of the rest:\n"
-    "  --rows-per-source N  with --heads-only: at most so many texts of a "
-    "source of\n"
-    "                 train go through the encoder (3000; 0: all)\n"
+    "  --rows-per-source N  at most so many texts of a source in an epoch (no "
+    "bound);\n"
+    "                 with --heads-only, through the encoder (3000; 0: all)\n"
     "  --cache FILE   keeps what the encoder said: training that was stopped "
     "goes on,\n"
     "                 and the next one skips it\n"
@@ -131,7 +131,7 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct wn_tune_conf *t = &conf->tune;
-    uint64_t rows = ROWS_PER_SOURCE, threads = cores > 0 ? (uint64_t)cores : 1;
+    uint64_t rows = UINT64_MAX, threads = cores > 0 ? (uint64_t)cores : 1;
     uint64_t layers = 0, last = 0, epoch_rows = 60000, tokens = t->tokens;
 
     conf->seed = 1;
@@ -150,7 +150,8 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
             WN_WINDOW_TOKENS);
         return false;
     }
-    conf->rows_per_source = (size_t)rows;
+    conf->rows_per_source = rows == UINT64_MAX ? ROWS_PER_SOURCE : (size_t)rows;
+    t->source_rows = rows == UINT64_MAX ? 0 : (size_t)rows;
     conf->threads = threads > 0 ? (size_t)threads : 1;
     t->last_layers = (size_t)last;
     t->layers = (size_t)layers;

@@ -92,11 +92,12 @@ hash_settings(struct tuning *t, const struct wn_encoder *base)
 
     wn_safetensors_sha256(wn_encoder_file(base), weights);
     n = snprintf(text, sizeof(text),
-        "%zu %zu %zu %zu %zu %zu %zu %zu %zu %a %a %a %a %a %a %llu text %d",
+        "%zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %a %a %a %a %a %a %llu text "
+        "%d",
         c->layers, c->exits, c->after[0], c->after[1], c->after[2], c->after[3],
-        c->last_layers, c->epoch_rows, c->tokens, c->epochs, c->rate, c->fall,
-        c->dropout, c->mask, c->augment, (unsigned long long)c->seed,
-        WN_TEXT_VERSION);
+        c->last_layers, c->epoch_rows, c->source_rows, c->tokens, c->epochs,
+        c->rate, c->fall, c->dropout, c->mask, c->augment,
+        (unsigned long long)c->seed, WN_TEXT_VERSION);
     for (size_t i = 0; i < c->weights_n && n < (int)sizeof(text); i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, " %s=%a",
             c->weights[i].source, c->weights[i].by);

@@ -46,6 +46,7 @@ struct wn_tune_conf {
     size_t exits, after[WN_NET_EXITS_MAX]; /* but for the last layer's */
     size_t last_layers; /* that alone learn; 0: all                 */
     size_t epoch_rows;  /* texts shown in an epoch; 0: as many as there are */
+    size_t source_rows; /* of one source at most; 0: no bound */
     size_t tokens;      /* of a batch                               */
     size_t threads;
     enum wn_tune_precision precision;

@@ -45,6 +45,15 @@ weight_of(const struct wn_tune_conf *conf, const char *source)
     return 1;
 }
 
+/* Texts of a source of n that an epoch may show. */
+static double
+most_of(const struct wn_tune_conf *conf, size_t n)
+{
+    double most = REPEATS_MAX * (double)n;
+
+    return conf->source_rows > 0 ? fmin(most, (double)conf->source_rows) : most;
+}
+
 /* quota[s]: texts of source s, `rows` together as far as repeats allow: what
  * one source may not take the others share. */
 static void
@@ -63,7 +72,7 @@ set_quotas(const struct wn_tune_conf *conf, const struct wn_data *d,
                        ? 0
                        : sqrt((double)n[s]) * weight_of(conf, d->sources[s]);
         for (size_t s = 0; s < d->sources_n && sum > 0; s++) {
-            double most = REPEATS_MAX * (double)n[s];
+            double most = most_of(conf, n[s]);
 
             if (full[s])
                 continue;
