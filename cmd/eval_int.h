@@ -46,7 +46,7 @@ struct wn_eval_scores {
     size_t points_n;
 };
 
-/* Room for n rows, all NaN or 0; with_parts: encoder and ngram too. WN_STOP
+/* Room for n rows, all 0; with_parts: encoder and ngram too. WN_STOP
  * without memory. */
 enum wn_status wn_eval_scores_init(
     struct wn_eval_scores *s, size_t n, bool with_parts, struct wn_err *err);
