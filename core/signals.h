@@ -54,7 +54,14 @@
     X(AUTHOR_FOLLOWERS,  "author.followers",   INT,    "accounts",    VERDICT, "followers that the platform states")      \
     X(AUTHOR_FOLLOWING,  "author.following",   INT,    "accounts",    VERDICT, "accounts followed that the platform states") \
     X(AUTHOR_POSTS_1H,   "author.posts_1h",    INT,    "posts",       VERDICT, "posts in the last hour that the platform states") \
-    X(INGEST_BAD_MEMBERS,"ingest.bad_members", INT,    "members",     VERDICT, "optional members of the wrong type, read as unknown")
+    X(INGEST_BAD_MEMBERS,"ingest.bad_members", INT,    "members",     VERDICT, "optional members of the wrong type, read as unknown") \
+    X(TEXT_COMBINING,    "text.combining",     INT,    "characters",  VERDICT, "combining marks taken out: stacks of more than a letter has, and lines through letters") \
+    X(TEXT_STYLED,       "text.styled",        INT,    "characters",  VERDICT, "letters from styled alphabets made plain: mathematical, circled, squared, fullwidth, small capitals") \
+    X(TEXT_CONFUSABLES,  "text.confusables",   INT,    "characters",  VERDICT, "letters of another alphabet that look like the word's own, made its own") \
+    X(TEXT_MIXED_SCRIPT, "text.mixed_script",  INT,    "words",       VERDICT, "words with such letters")                 \
+    X(TEXT_SPACED_WORDS, "text.spaced_words",  INT,    "words",       VERDICT, "words written letter by letter (f r e e, f.r.e.e) and put together") \
+    X(TEXT_LEET_WORDS,   "text.leet_words",    INT,    "words",       VERDICT, "words with digits or signs for letters (fr33, v1agra); read as letters in a second view of the text") \
+    X(TEXT_REPEATS,      "text.repeats",       INT,    "runs",        VERDICT, "letters repeated many times and squeezed to two")
 /* clang-format on */
 
 enum wn_signal {
