@@ -24,11 +24,11 @@ wn_tune_defaults(struct wn_tune_conf *conf)
         .tokens = 2048,
         .threads = 1,
         .epochs = 2,
-        .rate = 1e-4,
+        .rate = 3e-4,
         .fall = 0.95,
         .dropout = 0.1,
-        .mask = 0.2,
-        .augment = 0.3,
+        .mask = 0.1,
+        .augment = 0.25,
         .seed = 1,
     };
 }
