@@ -2,9 +2,9 @@
 #
 #     awk -f classifier/confusables.awk confusables.txt >classifier/confusables.inc
 #
-# Kept are letters of other scripts that look like one ASCII letter, but none of a script that stands beside Latin without
-# a space in ordinary text (Han, kana, Hangul, Burmese) or runs from right to left. Styled letters are left to NFKC. What looks
-# like l, I and 1 alike is I where its name says that it is a capital.
+# Kept are letters of other scripts that look like one ASCII letter; but no small capitals, and none of a script that
+# stands beside Latin without a space in ordinary text (Han, kana, Hangul, Burmese) or runs from right to left. Styled
+# letters are left to NFKC. What looks like l, I and 1 alike is I where its name says that it is a capital.
 function hex(s,   i, v) {
     for (i = 1; i <= length(s); i++)
         v = v * 16 + index("0123456789ABCDEF", substr(s, i, 1)) - 1
@@ -18,7 +18,7 @@ function hex(s,   i, v) {
     name = $0
     sub(/^.*\) /, "", name)
     sub(/ →.*/, "", name)
-    if (letter !~ /[A-Za-z]/ || name !~ / (LETTER|SYLLABICS) / || /\t#\* /) # the mark of what is no letter
+    if (letter !~ /[A-Za-z]/ || name !~ / (LETTER|SYLLABICS) / || name ~ / SMALL CAPITAL / || /\t#\* /) # no letter
         next
     if (name ~ /^(LATIN|MATHEMATICAL|FULLWIDTH|HALFWIDTH|DOUBLE|SCRIPT|BLACK|HANGUL|KATAKANA|HIRAGANA|BOPOMOFO|CJK|MYANMAR|ARABIC|HEBREW|NKO)/)
         next

@@ -107,12 +107,18 @@ at_an_end(const char *w, size_t n)
 static bool
 is_leet(const char *w, size_t n)
 {
-    size_t letters = 0;
+    size_t letters = 0, pairs = 0;
+    bool bar = false;
     int groups;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         letters += is_letter(w[i]);
-    if (n < 4 || letters < 2 || letters == n || 2 * letters < n)
+        pairs += i > 0 && is_letter(w[i]) && is_letter(w[i - 1]);
+        bar = bar || w[i] == '|';
+    }
+    /* a|b|c is a list */
+    if (n < 4 || letters < 2 || letters == n || 2 * letters < n ||
+        (bar && pairs == 0))
         return false;
     groups = inner_groups(w, n);
     return groups > 0 || (groups == 0 && at_an_end(w, n));

@@ -5,10 +5,10 @@
  * space).
  *
  * Ordinary text sets letters apart too. It keeps them where they are fewer
- * than four, where they are a list (A B C D, or notes and grades: E A D G),
- * one-letter words of Cyrillic, and abbreviations: U.S.S.R., a.s.a.p. - but
- * for lists the second view joins those as well, three letters being enough
- * for it.
+ * than four, and abbreviations: U.S.S.R., a.s.a.p.; the second view joins
+ * those, and three letters. Both leave lists: A B C D, notes and grades
+ * (E A D G), one letter again and again, and four one-letter words of
+ * Cyrillic. Digits may be among letters, a third of them at most.
  *
  * Linear: of a span that is not joined everything but the last letter is
  * passed over, and what is shorter than four letters is looked at four times.
@@ -308,10 +308,12 @@ is_abbreviation(const struct span *p)
            (p->capitals || (p->dotted && p->letters == 4));
 }
 
+/* Letters that are not those of a word, in the first view or in any. */
 static bool
 is_list(const struct span *p)
 {
-    return p->alphabet || p->same || p->notes;
+    return p->alphabet || p->same || p->notes ||
+           (p->words && p->letters <= WN_TEXT_APART_MIN);
 }
 
 static bool
@@ -324,7 +326,7 @@ is_joined(const struct joiner *j, const struct span *p)
     if (p->letters < min || (p->sep != 0 && p->joints < min - 1) ||
         (j->view ? 2 : 3) * p->digits > p->letters || is_list(p))
         return false;
-    return j->view || (!is_abbreviation(p) && !(p->words && p->letters == 4));
+    return j->view || !is_abbreviation(p);
 }
 
 static void

@@ -550,7 +550,7 @@ is_left_out(UChar32 c)
     return s == USCRIPT_LATIN || s == USCRIPT_COMMON || s == USCRIPT_HAN ||
            s == USCRIPT_HANGUL || s == USCRIPT_HIRAGANA ||
            s == USCRIPT_KATAKANA || s == USCRIPT_BOPOMOFO ||
-           s == USCRIPT_ETHIOPIC || s == USCRIPT_MYANMAR ||
+           s == USCRIPT_ETHIOPIC || c == 0x1D26 || s == USCRIPT_MYANMAR ||
            d == U_RIGHT_TO_LEFT || d == U_RIGHT_TO_LEFT_ARABIC;
 }
 
