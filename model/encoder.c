@@ -155,7 +155,8 @@ carve_all(struct wn_workspace *w, const struct wn_encoder *e)
     const struct wn_encoder_shape *s = &e->conf.shape;
     size_t t = w->tokens_max, at = 0;
     size_t longest = t < s->positions ? t : s->positions;
-    size_t width = s->labels > s->ffn ? s->labels : s->ffn;
+    /* The last layer's queries of first rows lie in ffn too. */
+    size_t width = s->hidden > s->ffn ? s->hidden : s->ffn;
     size_t square = longest * longest * sizeof(float);
     size_t attend = e->kernels->attend_bytes(longest, s->hidden / s->heads);
 
