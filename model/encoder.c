@@ -482,7 +482,8 @@ wn_encoder_run_exits(const struct wn_encoder *e, struct wn_workspace *w,
     begin(e, w, ids, offsets, n);
     for (size_t i = 0; i < layers && w->n > 0; i++) {
         run_layer(e, w, i, false);
-        if (i + 1 < layers && i < 64 && (exits->after >> i & 1) != 0)
+        if (i + 1 < layers && i < WN_EXIT_LAYER_MAX &&
+            (exits->after >> i & 1) != 0)
             ask_exits(e, w, i, exits, pooled);
     }
     pool(e, w, w->pooled);
