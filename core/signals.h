@@ -60,7 +60,7 @@
     X(SCORE_BAIT_SHARE,  "score.bait_share",   DOUBLE, "probability", VERDICT, "asks to be shared; not calibrated")       \
     X(SCORE_BAIT_TAG,    "score.bait_tag",     DOUBLE, "probability", VERDICT, "asks to tag or mention people; not calibrated") \
     X(SCORE_BAIT_COMMENT,"score.bait_comment", DOUBLE, "probability", VERDICT, "asks for a particular reply; not calibrated") \
-    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the last")
+    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the most that score.depth allows")
 /* clang-format on */
 
 enum wn_signal {
