@@ -27,6 +27,9 @@
 enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */
 
 _Static_assert(WN_BAITS == WN_KINDS_OUT, "the model has our kinds of bait");
+_Static_assert(PACK_TOKENS >= WN_WINDOW_TOKENS, "a pack takes any window");
+_Static_assert(WN_ITEM_WEIGHT_MAX == WN_WINDOWS_MAX * WN_WINDOW_TOKENS,
+    "no text has more tokens for the encoder");
 
 /* An item of the group: its windows' highest logits so far. */
 struct open {
@@ -180,8 +183,9 @@ ask_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
     const struct wn_heads *heads = &s->c->heads;
     size_t e = 0;
 
-    while (heads->after[e] != layer + 1)
+    while (e < heads->exits && heads->after[e] != layer + 1)
         e++;
+    WN_ASSERT(e < heads->exits);
     for (size_t i = 0; i < n; i++) {
         size_t w = who[i];
 

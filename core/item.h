@@ -130,13 +130,13 @@ struct wn_item {
     struct wn_item *next; /* for the one list it is in           */
 };
 
-#define WN_ITEM_WEIGHT_MAX 4096 /* tokens */
+#define WN_ITEM_WEIGHT_MAX 2048 /* tokens; asserted where windows are known */
 
 /* A zeroed item with an arena of at most bytes_max; NULL without memory. */
 struct wn_item *wn_item_new(size_t bytes_max);
 void wn_item_free(struct wn_item *item); /* accepts NULL */
 /* About how many tokens its record has for the encoder: four bytes each, up to
- * what all windows of a long text have. */
+ * what all windows of the longest text have. */
 size_t wn_item_weight(const struct wn_item *item);
 
 #endif

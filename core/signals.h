@@ -60,7 +60,7 @@
     X(SCORE_BAIT_SHARE,  "score.bait_share",   DOUBLE, "probability", VERDICT, "asks to be shared; not calibrated")       \
     X(SCORE_BAIT_TAG,    "score.bait_tag",     DOUBLE, "probability", VERDICT, "asks to tag or mention people; not calibrated") \
     X(SCORE_BAIT_COMMENT,"score.bait_comment", DOUBLE, "probability", VERDICT, "asks for a particular reply; not calibrated") \
-    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the last") \
+    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the most that score.depth allows") \
     X(TEXT_COMBINING,    "text.combining",     INT,    "characters",  VERDICT, "combining marks taken out: stacks of more than a letter has, and lines through letters") \
     X(TEXT_STYLED,       "text.styled",        INT,    "characters",  VERDICT, "letters from styled alphabets made plain: mathematical, circled, squared, fullwidth, small capitals") \
     X(TEXT_CONFUSABLES,  "text.confusables",   INT,    "characters",  VERDICT, "letters of another alphabet that look like the word's own, made its own") \

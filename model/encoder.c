@@ -155,7 +155,8 @@ carve_all(struct wn_workspace *w, const struct wn_encoder *e)
     const struct wn_encoder_shape *s = &e->conf.shape;
     size_t t = w->tokens_max, at = 0;
     size_t longest = t < s->positions ? t : s->positions;
-    size_t width = s->labels > s->ffn ? s->labels : s->ffn;
+    /* The last layer's queries of first rows lie in ffn too. */
+    size_t width = s->hidden > s->ffn ? s->hidden : s->ffn;
     size_t square = longest * longest * sizeof(float);
     size_t attend = e->kernels->attend_bytes(longest, s->hidden / s->heads);
 
@@ -481,7 +482,8 @@ wn_encoder_run_exits(const struct wn_encoder *e, struct wn_workspace *w,
     begin(e, w, ids, offsets, n);
     for (size_t i = 0; i < layers && w->n > 0; i++) {
         run_layer(e, w, i, false);
-        if (i + 1 < layers && i < 64 && (exits->after >> i & 1) != 0)
+        if (i + 1 < layers && i < WN_EXIT_LAYER_MAX &&
+            (exits->after >> i & 1) != 0)
             ask_exits(e, w, i, exits, pooled);
     }
     pool(e, w, w->pooled);

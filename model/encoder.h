@@ -88,6 +88,7 @@ void wn_encoder_run(const struct wn_encoder *e, struct wn_workspace *w,
  * clears keep[i] of those that are settled: what it saw is then their result,
  * and the layers that follow do not compute them.
  */
+#define WN_EXIT_LAYER_MAX 64 /* bits of after */
 struct wn_exits {
     uint64_t after;
     void (*ask)(void *arg, size_t layer, const float *pooled, const size_t *who,

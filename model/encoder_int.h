@@ -55,7 +55,7 @@ struct wn_workspace {
     float *x;       /* (T, H)                                        */
     float *y;       /* (T, H): attention's and FFN's output          */
     float *qkv;     /* (T, 3H), of int8 layers in state_bytes        */
-    float *ffn;     /* (T, F), of int8 layers half and codes         */
+    float *ffn;     /* (T, F or H), of int8 layers half and codes    */
     float *scores;  /* (S, S), S the longest sequence; or attend()'s */
     uint8_t *codes; /* (T, H)                                       */
     float *scales;  /* (T)                                          */

@@ -99,11 +99,12 @@ read_exit(struct wn_joint_exit *e, const json_t *o, const char *const *names,
 {
     json_int_t after = json_integer_value(json_object_get(o, "after"));
 
-    if (after < 1 || after > WN_LAYERS_MAX ||
+    if (after < 1 || after > WN_EXIT_LAYER_MAX ||
         !number(json_object_get(o, "stop"), &e->stop))
         return wn_fail(err, WN_REJECT,
-            FILE_NAME ": winnow.exits: \"after\" is not a number of layers, "
-                      "or \"stop\" no number");
+            FILE_NAME ": winnow.exits: \"after\" is not in 1 .. %d, or "
+                      "\"stop\" no number",
+            WN_EXIT_LAYER_MAX);
     e->after = (size_t)after;
     return read_heads(e->head, json_object_get(o, "heads"), names, err);
 }

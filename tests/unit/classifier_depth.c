@@ -306,9 +306,61 @@ what_is_over_its_threshold_never_stops(void **state)
     wn_classifier_free(c);
 }
 
+/* Every text leaves by the exit asked for, and its flags are of that exit's
+ * thresholds. */
+static void
+check_asked_for(struct wn_classifier *c, const char *asked, double threshold)
+{
+    struct wn_item *items[ITEMS];
+    size_t flags = 0;
+
+    assert_wn_ok(wn_classifier_depth(c, asked, &err), &err);
+    run_all(c, items, 20);
+    for (size_t i = 0; i < ITEMS; i++) {
+        bool brief = items[i]->sig.v[WN_SIG_TEXT_INSUFFICIENT].b;
+
+        assert_int_equal(depth(items[i]), atoi(asked));
+        for (size_t h = 0; h < WN_HEADS; h++) {
+            bool flag = items[i]->sig.v[WN_SIG_FLAG_SPAM + h].b;
+
+            flags += flag;
+            assert_int_equal(flag,
+                score(items[i], h) >= threshold && !(h == WN_AI_TEXT && brief));
+        }
+    }
+    assert_true(flags > 10);
+    free_all(items);
+}
+
+static void
+a_depth_that_is_asked_for_is_that_of_every_text(void **state)
+{
+    static const char *const unknown[] = { "", "0", "3", "1, 2", "Auto" };
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *items[ITEMS];
+    size_t early = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        assert_int_equal(wn_classifier_depth(c, unknown[i], &err), WN_REJECT);
+        assert_non_null(strstr(err.text, "auto and 1, 2 layers"));
+    }
+    check_asked_for(c, "1", 0.5);
+    check_asked_for(c, "2", 0.9);
+    assert_wn_ok(wn_classifier_depth(c, "auto", &err), &err);
+    run_all(c, items, 20);
+    for (size_t i = 0; i < ITEMS; i++)
+        early += depth(items[i]) == EARLY;
+    assert_true(early > 10);
+    assert_true(early < ITEMS - 10);
+    free_all(items);
+    wn_classifier_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_text_stops_where_every_head_is_far_under_its_threshold),
     cmocka_unit_test(company_changes_neither_depth_nor_score),
     cmocka_unit_test(what_is_over_its_threshold_never_stops),
+    cmocka_unit_test(a_depth_that_is_asked_for_is_that_of_every_text),
 };
 WN_TEST_MAIN("classifier_depth", tests)

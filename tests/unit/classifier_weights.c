@@ -171,6 +171,8 @@ try_config(const char *path, const char *value, const char *says)
     free(good);
 }
 
+#define HEAD "{\"a\": 1, \"b\": 0, \"threshold\": 0.5, \"mix\": [1, 1, 0]}"
+
 static void
 weights_with_a_wrong_config_are_refused(void **state)
 {
@@ -200,6 +202,17 @@ weights_with_a_wrong_config_are_refused(void **state)
         { "winnow.heads.spam.mix", "[1, 1, 0, 0]", "mix" },
         { "winnow.heads.spam.mix", "[1, \"1\", 0]", "mix" },
         { "winnow.heads.spam.mix", NULL, "mix" },
+        { "winnow.exits", "{}", "winnow.exits is not a list" },
+        { "winnow.exits", "[{}, {}, {}, {}]", "at most 3" },
+        { "winnow.exits", "[{\"after\": 0, \"stop\": -1}]", "1 .. 64" },
+        { "winnow.exits", "[{\"after\": 65, \"stop\": -1}]", "1 .. 64" },
+        { "winnow.exits", "[{\"after\": 1}]", "\"stop\" no number" },
+        { "winnow.exits", "[{\"after\": 1, \"stop\": -1}]", "heads.spam" },
+        { "winnow.exits",
+            "[{\"after\": 1, \"stop\": -1, \"heads\": {\"spam\": " HEAD
+            ", \"scam\": " HEAD ", \"bait\": " HEAD ", \"ai_text\": " HEAD
+            "}}]",
+            "winnow.exits are not those of model.safetensors" },
         { "vocab_size", "100", "word_embeddings" },
         { "hidden_size", "64", "model.safetensors" },
         { "max_position_embeddings", "8", "position" },

@@ -5,6 +5,7 @@
  */
 #include <limits.h>
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -225,6 +226,102 @@ first_rows_alone_are_what_they_are_among_all(void **state)
     each_table(check_first_rows, folder_with("pooling", "\"cls\""));
 }
 
+/* A layer whose FFN is narrower inside than outside, of random numbers. */
+#define VOCAB 64
+#define INSIDE 64
+
+static const char *
+narrow_folder(void)
+{
+    static const struct {
+        const char *name;
+        size_t rows, cols;
+    } rows[] = {
+        { "embeddings.word_embeddings.weight", VOCAB, H },
+        { "embeddings.position_embeddings.weight", 4, H },
+        { "embeddings.token_type_embeddings.weight", 1, H },
+        { "embeddings.LayerNorm.weight", H, 0 },
+        { "embeddings.LayerNorm.bias", H, 0 },
+#define LAYER(part) "encoder.layer.0." part
+        { LAYER("attention.self.query.weight"), H, H },
+        { LAYER("attention.self.query.bias"), H, 0 },
+        { LAYER("attention.self.key.weight"), H, H },
+        { LAYER("attention.self.key.bias"), H, 0 },
+        { LAYER("attention.self.value.weight"), H, H },
+        { LAYER("attention.self.value.bias"), H, 0 },
+        { LAYER("attention.output.dense.weight"), H, H },
+        { LAYER("attention.output.dense.bias"), H, 0 },
+        { LAYER("attention.output.LayerNorm.weight"), H, 0 },
+        { LAYER("attention.output.LayerNorm.bias"), H, 0 },
+        { LAYER("intermediate.dense.weight"), INSIDE, H },
+        { LAYER("intermediate.dense.bias"), INSIDE, 0 },
+        { LAYER("output.dense.weight"), H, INSIDE },
+        { LAYER("output.dense.bias"), H, 0 },
+        { LAYER("output.LayerNorm.weight"), H, 0 },
+        { LAYER("output.LayerNorm.bias"), H, 0 },
+#undef LAYER
+    };
+    enum { N = sizeof(rows) / sizeof(rows[0]) };
+    static float numbers[H * H];
+    static char dir[PATH_MAX];
+    struct wn_tensor tensors[N];
+    uint64_t rnd = wn_test_seed();
+    char path[PATH_MAX + 32];
+    FILE *f;
+
+    for (size_t i = 0; i < H * H; i++)
+        numbers[i] = (float)(wn_test_random(&rnd) % 401) / 1000.0f - 0.2f;
+    for (size_t i = 0; i < N; i++)
+        tensors[i] = (struct wn_tensor){ .name = rows[i].name,
+            .dtype = WN_F32,
+            .rank = rows[i].cols == 0 ? 1 : 2,
+            .shape = { rows[i].rows, rows[i].cols },
+            .n = rows[i].rows * (rows[i].cols == 0 ? 1 : rows[i].cols),
+            .data = numbers };
+    snprintf(dir, sizeof(dir), "%s/narrow", wn_test_dir());
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(path, sizeof(path), "%s/model.safetensors", dir);
+    assert_wn_ok(wn_safetensors_write(path, tensors, N, &err), &err);
+    snprintf(path, sizeof(path), "%s/config.json", dir);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    fprintf(f,
+        "{\"model_type\":\"bert\",\"num_hidden_layers\":1,"
+        "\"hidden_size\":%d,\"num_attention_heads\":12,"
+        "\"intermediate_size\":%d,\"max_position_embeddings\":4,"
+        "\"vocab_size\":%d,\"type_vocab_size\":1,\"hidden_act\":\"gelu\","
+        "\"layer_norm_eps\":1e-12,\"winnow\":{\"pooling\":\"cls\"}}",
+        H, INSIDE, VOCAB);
+    assert_int_equal(fclose(f), 0);
+    return dir;
+}
+
+/* In a workspace of just these tokens. */
+static void
+check_narrow(const struct wn_encoder *e)
+{
+    struct wn_workspace *w;
+    uint64_t rnd = wn_test_seed();
+
+    for (size_t i = 0; i < 2 * SEQUENCES; i++)
+        batch.ids[i] = (int32_t)(wn_test_random(&rnd) % VOCAB);
+    for (size_t s = 0; s <= SEQUENCES; s++)
+        batch.offsets[s] = 2 * s;
+    batch.n = SEQUENCES;
+    assert_wn_ok(wn_workspace_new(&w, e, 2 * SEQUENCES, &err), &err);
+    wn_encoder_run(e, w, batch.ids, batch.offsets, batch.n, got, NULL);
+    wn_encoder_run(e, w, batch.ids, batch.offsets, batch.n, want, hidden);
+    assert_true(largest_difference(got, want, batch.n * H) < 2e-5);
+    wn_workspace_free(w);
+}
+
+static void
+queries_of_first_rows_have_room_beside_a_narrow_ffn(void **state)
+{
+    (void)state;
+    each_table(check_narrow, narrow_folder());
+}
+
 /* --- exits --- */
 
 struct asked {
@@ -361,6 +458,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_table_is_near_to_fp32),
     cmocka_unit_test(company_changes_nothing),
     cmocka_unit_test(first_rows_alone_are_what_they_are_among_all),
+    cmocka_unit_test(queries_of_first_rows_have_room_beside_a_narrow_ffn),
     cmocka_unit_test(what_leaves_early_changes_nothing_for_the_others),
     cmocka_unit_test(layers_may_ask_for_more_precision),
     cmocka_unit_test(precisions_that_make_no_sense_are_refused),

@@ -448,6 +448,13 @@ check_gelu_range(const struct wn_kernels *k)
     }
     assert_true(worst < 2e-4);
     for (size_t c = 0; c < out; c++)
+        b[c] = -30 * powf(1.2f, (float)c); /* to -3e6: nearly 0, never less */
+    q = pack(k, 1, w, b, out, in, false, 0);
+    k->activate(&q, WN_GELU_ERF, codes, &(float){ 0 }, 1, half);
+    for (size_t c = 0; c < out; c++)
+        assert_true(fabsf(half_to_float(half[c])) < 2e-4f);
+    wn_q8_release(&q);
+    for (size_t c = 0; c < out; c++)
         b[c] = 1e6f; /* beyond half precision: its largest, never infinity */
     q = pack(k, 1, w, b, out, in, false, 0);
     k->activate(&q, WN_GELU_ERF, codes, &(float){ 0 }, 1, half);
