@@ -311,10 +311,8 @@ drop_prefix(struct wn_text *t)
     memmove(t->data, t->data + i, t->len);
 }
 
-/* Code points of scripts without spaces that make up one word; 0: spaces
- * tell. */
-static unsigned
-chars_per_word(UChar32 c)
+unsigned
+wn_text_chars_per_word(UChar32 c)
 {
     if (c < 0xE00)
         return 0;
@@ -344,7 +342,7 @@ count_words(struct wn_text *t)
             in_word = (in_word | ascii_alnum(c)) & (c != ' ') & (c != '\n');
             continue;
         }
-        per = chars_per_word(c);
+        per = wn_text_chars_per_word(c);
         if (per > 0)
             quarters += 4 / per;
         else if (!in_word && u_isalnum(c)) {

@@ -54,5 +54,8 @@ UChar32 wn_text_entity(const UChar *s, size_t len, size_t *start, bool *bad);
 /* text_emit.c: steps 5 to 7, from t->u16 to t->data, and the counts of
  * characters and words. */
 enum wn_status wn_text_emit(struct wn_text *t, struct wn_err *err);
+/* Code points of scripts without spaces that make up one word; 0: spaces
+ * tell. */
+unsigned wn_text_chars_per_word(UChar32 c);
 
 #endif

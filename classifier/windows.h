@@ -28,6 +28,8 @@ struct wn_window {
     size_t begin, end; /* bytes of the hardened text, whole words of it */
     size_t n;          /* tokens, 2 or more */
     int32_t ids[WN_WINDOW_TOKENS];
+    /* Bytes that token i came from; none of the special ones. */
+    uint32_t start[WN_WINDOW_TOKENS], stop[WN_WINDOW_TOKENS];
 };
 
 struct wn_windows {
