@@ -127,6 +127,9 @@ struct wn_text_seen {
     bool leet;    /* a letter beside a digit or a sign               */
     bool few;     /* letters that are not Latin, but fewer than are  */
 };
+/* Code points of scripts without spaces that make up one word; 0: spaces
+ * tell. */
+unsigned wn_text_chars_per_word(UChar32 c);
 /* Also counts t->chars and t->words. */
 void wn_text_scan(struct wn_text *t, struct wn_text_seen *ret);
 

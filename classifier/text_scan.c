@@ -55,10 +55,8 @@ struct scan {
 
 /* --- characters beyond ASCII --- */
 
-/* Code points of scripts without spaces that make up one word; 0: spaces
- * tell. */
-static unsigned
-chars_per_word(UChar32 c)
+unsigned
+wn_text_chars_per_word(UChar32 c)
 {
     if (c < 0xE00)
         return 0;
@@ -106,7 +104,7 @@ kind_of(struct scan *s, UChar32 c)
 static uint8_t
 beyond_ascii(struct scan *s, UChar32 c, size_t i, size_t end)
 {
-    unsigned per = chars_per_word(c);
+    unsigned per = wn_text_chars_per_word(c);
 
     s->last_n = c == s->last && i == s->last_end ? s->last_n + 1 : 1;
     s->last = c;
