@@ -133,8 +133,6 @@ find_around(struct wn_tokenizer *t, struct wn_err *err)
     return WN_OK;
 }
 
-/* --- opening --- */
-
 /* --- what no text may come to --- */
 
 static enum wn_status
