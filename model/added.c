@@ -106,10 +106,10 @@ wn_added_cut(const struct wn_added *a, bool normalized, const char *p, size_t n,
         const struct token *token = token_at(a, trie, p, n, at, &end);
 
         at = end;
-        if (token == NULL || token->special ||
+        /* white space that the token before has taken is not taken again */
+        if (token == NULL || token->special || end <= done ||
             (token->single_word && is_inside_word(p, n, start, end)))
             continue;
-        /* white space that the token before has taken is not taken again */
         if (start < done)
             start = done;
         if (token->lstrip)

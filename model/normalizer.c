@@ -169,7 +169,7 @@ wn_normalizer_run(const struct wn_normalizer *n, struct wn_trace *t,
     struct wn_trace *spare, struct wn_normalizer_scratch *scratch)
 {
     for (size_t i = 0; i < n->n && !t->failed; i++) {
-        wn_trace_reset(spare);
+        wn_trace_reset(spare, t);
         if (run_step(&n->steps[i], t, spare, scratch))
             wn_trace_swap(t, spare);
     }

@@ -198,7 +198,7 @@ wn_pretokenizer_run(const struct wn_pretokenizer *p, struct wn_trace *t,
 
         wn_splits_reset(spare_splits);
         if (step->kind == METASPACE || step->kind == BYTES) {
-            wn_trace_reset(spare);
+            wn_trace_reset(spare, t);
             rewrite(step, t, s, spare, spare_splits);
             wn_trace_swap(t, spare);
         } else {

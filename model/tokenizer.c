@@ -10,7 +10,7 @@
 
 #include "model/tokenizer_int.h"
 
-#define INPUT_MAX ((size_t)256 << 20) /* of what is not one pass */
+#define INPUT_MAX ((size_t)16 << 20) /* of what is not one pass */
 
 /* --- tokens --- */
 
@@ -46,8 +46,8 @@ wn_tokens_release(struct wn_tokens *tk)
     wn_tokens_init(tk);
 }
 
-static bool
-grow(struct wn_tokens *tk)
+bool
+wn_tokens_grow(struct wn_tokens *tk)
 {
     size_t cap = tk->cap == 0 ? 256 : 2 * tk->cap;
     int32_t *ids = realloc(tk->ids, cap * sizeof(*ids));
@@ -64,17 +64,6 @@ grow(struct wn_tokens *tk)
     if (ids == NULL || start == NULL || end == NULL)
         return false;
     tk->cap = cap;
-    return true;
-}
-
-bool
-wn_tokens_add(struct wn_tokens *tk, int32_t id, uint32_t start, uint32_t end)
-{
-    if (tk->n == tk->cap && !grow(tk))
-        return false;
-    tk->ids[tk->n] = id;
-    tk->start[tk->n] = start;
-    tk->end[tk->n++] = end;
     return true;
 }
 
@@ -157,7 +146,9 @@ wn_tokenizer_run(const struct wn_tokenizer *t, const char *text, size_t len,
     if (tk->scratch == NULL)
         tk->scratch = calloc(1, sizeof(*tk->scratch));
     if (tk->scratch == NULL || !run_parts(t, text, len, tk->scratch, tk))
-        return wn_fail(err, WN_STOP, "tokenizer: out of memory");
+        return wn_fail(err, WN_STOP,
+            "tokenizer: out of memory, or tokenizer.json makes a text many "
+            "times as long");
     return WN_OK;
 }
 

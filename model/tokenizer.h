@@ -1,7 +1,8 @@
 /*
  * Text to tokens, id for id as Hugging Face tokenizers (Rust) gives them for
- * the loaded folder: WordPiece of BERT, or the Unigram model of XLM-R and E5.
- * Read-only once open: any number of threads, each with its own wn_tokens.
+ * the loaded folder: WordPiece of BERT, Unigram of XLM-R and E5, byte-level BPE
+ * of RoBERTa. Read-only once open: any number of threads, each with its own
+ * wn_tokens.
  *
  * Text that spells a special token ("[SEP]", "</s>") is text here: it must not
  * be in the hand of who writes a post.
@@ -38,7 +39,7 @@ void wn_tokens_init(struct wn_tokens *tk);
 void wn_tokens_release(struct wn_tokens *tk);
 
 /* Tokens of text (valid UTF-8) without special ones, replacing what tk held.
- * WN_STOP without memory. Linear in len. */
+ * WN_STOP without memory. Linear in len; of BPE a word costs n log n. */
 enum wn_status wn_tokenizer_run(const struct wn_tokenizer *t, const char *text,
     size_t len, struct wn_tokens *tk, struct wn_err *err);
 

@@ -31,9 +31,19 @@ struct wn_token_scratch {
     struct wn_bpe_scratch bpe;
 };
 
+bool wn_tokens_grow(struct wn_tokens *tk); /* false without memory */
+
 /* Appends a token. False without memory. */
-bool wn_tokens_add(
-    struct wn_tokens *tk, int32_t id, uint32_t start, uint32_t end);
+static inline bool
+wn_tokens_add(struct wn_tokens *tk, int32_t id, uint32_t start, uint32_t end)
+{
+    if (tk->n == tk->cap && !wn_tokens_grow(tk))
+        return false;
+    tk->ids[tk->n] = id;
+    tk->start[tk->n] = start;
+    tk->end[tk->n++] = end;
+    return true;
+}
 
 /* The WordPiece model; with BertNormalizer and BertPreTokenizer before it, all
  * three are one pass. */
@@ -56,7 +66,7 @@ bool wn_wordpiece_cut(const struct wn_wordpiece *t, const struct wn_trace *text,
     size_t from, size_t to, struct wn_tokens *tk);
 
 struct wn_tokenizer {
-    bool one_pass; /* WordPiece, which needs the first three not */
+    bool one_pass; /* WordPiece, which needs none of the next three */
     struct wn_added *added;
     struct wn_normalizer *norm;
     struct wn_pretokenizer *pre;

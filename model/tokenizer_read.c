@@ -146,8 +146,6 @@ find_mask(struct wn_tokenizer *t)
         t->mask = t->sep;
 }
 
-/* --- opening --- */
-
 /* --- what no text may come to --- */
 
 static enum wn_status

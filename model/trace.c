@@ -6,6 +6,12 @@
 
 #include <unicode/utf8.h>
 
+/* What a text may grow to, of each byte of its input: NFKC makes 11 at most,
+ * BertNormalizer two of three, ByteLevel 2 of that. More is a tokenizer.json
+ * that replaces its own replacements. */
+#define TIMES_MAX 64
+#define BYTES_MIN 4096
+
 void
 wn_trace_release(struct wn_trace *t)
 {
@@ -16,9 +22,10 @@ wn_trace_release(struct wn_trace *t)
 }
 
 void
-wn_trace_reset(struct wn_trace *t)
+wn_trace_reset(struct wn_trace *t, const struct wn_trace *of)
 {
     t->n = 0;
+    t->max = of->max;
     t->failed = false;
 }
 
@@ -50,6 +57,8 @@ grow(struct wn_trace *t, size_t n)
 static bool
 has_room(struct wn_trace *t, size_t n)
 {
+    if (n > t->max - t->n)
+        t->failed = true;
     return !t->failed && (n <= t->cap - t->n || grow(t, n));
 }
 
@@ -110,7 +119,9 @@ wn_trace_load(struct wn_trace *t, const char *input, size_t from, size_t to)
 {
     const uint8_t *p = (const uint8_t *)input;
 
-    wn_trace_reset(t);
+    t->n = 0;
+    t->max = TIMES_MAX * (to - from) + BYTES_MIN;
+    t->failed = false;
     while (from < to) {
         size_t at = from;
         int32_t next, c;

@@ -2,9 +2,10 @@
  * Text on its way to tokens: its bytes as they are now, valid UTF-8, and for
  * each byte the bytes of the input that it came from.
  *
- * An append that finds no memory sets `failed`, and every later one is a
- * no-op: steps append freely and the tokenizer asks once at the end. Memory
- * is kept from text to text. One thread at a time.
+ * An append that finds no memory, or would make the text many times as long as
+ * its input, sets `failed`, and every later one is a no-op: steps append freely
+ * and the tokenizer asks once at the end. Memory is kept from text to text. One
+ * thread at a time.
  */
 #ifndef WN_MODEL_TRACE_H
 #define WN_MODEL_TRACE_H
@@ -16,12 +17,13 @@
 struct wn_trace {
     char *p;
     uint32_t *start, *end; /* never falling from byte to byte */
-    size_t n, cap;
+    size_t n, cap, max;
     bool failed;
 };
 
 void wn_trace_release(struct wn_trace *t);
-void wn_trace_reset(struct wn_trace *t); /* empty, memory kept */
+/* Empty, memory kept, and room for what comes of `of`. */
+void wn_trace_reset(struct wn_trace *t, const struct wn_trace *of);
 /* Replaces what t held by input[from, to), each broken byte as U+FFFD. */
 void wn_trace_load(
     struct wn_trace *t, const char *input, size_t from, size_t to);

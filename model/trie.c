@@ -1,6 +1,7 @@
 /*
  * Building the double array: depth first over the sorted keys, each node's
- * children put where they fit among the free nodes of the last blocks.
+ * children put where they fit among the free nodes. Those are a list, so that
+ * the many nodes with one child cost one look.
  *
  * A child is known by its label alone, so no two nodes may have the same
  * base; base 0 is nobody's, and is what a node without children has.
@@ -12,7 +13,7 @@
 
 #define BLOCK 256
 #define NODES_MAX ((size_t)1 << 24)
-#define BLOCKS_TRIED 16
+#define TRIES 128 /* places looked at before a new block is added */
 
 /* Keys [lo, hi) go on below `node` at byte `depth`. */
 struct todo {
@@ -20,10 +21,15 @@ struct todo {
     uint32_t node;
 };
 
+struct link {
+    uint32_t prev, next;
+};
+
 struct build {
     struct wn_trie trie;
     const struct wn_trie_key *keys;
-    bool *used; /* (n): is that base somebody's? */
+    bool *used;        /* (n): is that base somebody's? */
+    struct link *free; /* (n): the free nodes in a ring, from node 0 on */
     struct todo *todo;
     size_t todo_n, todo_cap;
 };
@@ -47,38 +53,75 @@ no_memory(struct wn_err *err)
     return wn_fail(err, WN_STOP, "vocabulary: out of memory");
 }
 
+static void
+link_node(struct build *b, uint32_t at)
+{
+    uint32_t last = b->free[0].prev;
+
+    b->free[at] = (struct link){ last, 0 };
+    b->free[last].next = at;
+    b->free[0].prev = at;
+}
+
+static void
+take_node(struct build *b, uint32_t at, uint8_t label)
+{
+    struct link l = b->free[at];
+
+    b->free[l.prev].next = l.next;
+    b->free[l.next].prev = l.prev;
+    b->trie.nodes[at].label = label;
+}
+
+static bool
+grow(struct build *b, size_t n)
+{
+    struct wn_trie_node *nodes = realloc(b->trie.nodes, n * sizeof(*nodes));
+    struct link *links;
+    bool *used;
+
+    if (nodes == NULL)
+        return false;
+    b->trie.nodes = nodes;
+    used = realloc(b->used, n * sizeof(*used));
+    if (used == NULL)
+        return false;
+    b->used = used;
+    links = realloc(b->free, n * sizeof(*links));
+    if (links == NULL)
+        return false;
+    b->free = links;
+    return true;
+}
+
 static enum wn_status
 add_block(struct build *b, struct wn_err *err)
 {
-    struct wn_trie *t = &b->trie;
-    struct wn_trie_node *nodes;
-    bool *used;
+    size_t first = b->trie.n;
 
-    if (t->n == NODES_MAX)
+    if (first == NODES_MAX)
         return wn_fail(err, WN_REJECT, "vocabulary: too many pieces");
-    nodes = realloc(t->nodes, (t->n + BLOCK) * sizeof(*nodes));
-    if (nodes == NULL)
+    if (!grow(b, first + BLOCK))
         return no_memory(err);
-    t->nodes = nodes;
-    used = realloc(b->used, t->n + BLOCK);
-    if (used == NULL)
-        return no_memory(err);
-    b->used = used;
-    for (size_t i = t->n; i < t->n + BLOCK; i++) {
-        nodes[i] = (struct wn_trie_node){ .value = -1 };
-        used[i] = i == 0;
+    b->trie.n += BLOCK;
+    for (size_t i = first; i < first + BLOCK; i++) {
+        b->trie.nodes[i] = (struct wn_trie_node){ .value = -1 };
+        b->used[i] = i == 0;
+        if (i == 0)
+            b->free[0] = (struct link){ 0, 0 };
+        else
+            link_node(b, (uint32_t)i);
     }
-    t->n += BLOCK;
     return WN_OK;
 }
 
 static bool
-fits(const struct build *b, size_t base, const uint8_t *labels, size_t n)
+fits(const struct build *b, uint32_t base, const uint8_t *labels, size_t n)
 {
     if (b->used[base])
         return false;
     for (size_t i = 0; i < n; i++) {
-        size_t at = base ^ labels[i];
+        uint32_t at = base ^ labels[i];
 
         if (at == 0 || b->trie.nodes[at].label != 0)
             return false;
@@ -91,21 +134,16 @@ static enum wn_status
 find_base(struct build *b, const uint8_t *labels, size_t n, uint32_t *ret,
     struct wn_err *err)
 {
-    size_t from = b->trie.n, base;
-    enum wn_status rc;
+    uint32_t at = b->free[0].next;
 
-    from = from > BLOCKS_TRIED * BLOCK ? from - BLOCKS_TRIED * BLOCK : 0;
-    for (base = from; base < b->trie.n; base++)
-        if (fits(b, base, labels, n))
-            break;
-    if (base == b->trie.n) {
-        rc = add_block(b, err);
-        if (rc != WN_OK)
-            return rc;
+    for (int i = 0; i < TRIES && at != 0; i++, at = b->free[at].next) {
+        if (!fits(b, at ^ labels[0], labels, n))
+            continue;
+        *ret = at ^ labels[0];
+        return WN_OK;
     }
-    b->used[base] = true;
-    *ret = (uint32_t)base;
-    return WN_OK;
+    *ret = (uint32_t)b->trie.n;
+    return add_block(b, err);
 }
 
 static enum wn_status
@@ -161,9 +199,10 @@ place_children(struct build *b, struct todo t, struct wn_err *err)
     rc = find_base(b, labels, n, &base, err);
     if (rc != WN_OK)
         return rc;
+    b->used[base] = true;
     b->trie.nodes[t.node].base = base & 0xffffff;
     for (size_t i = 0; i < n; i++)
-        b->trie.nodes[base ^ labels[i]].label = labels[i];
+        take_node(b, base ^ labels[i], labels[i]);
     for (size_t i = n; i-- > 0 && rc == WN_OK;)
         rc = push(b,
             (struct todo){
@@ -205,6 +244,7 @@ wn_trie_build(
     while (rc == WN_OK && b.todo_n > 0)
         rc = place_children(&b, b.todo[--b.todo_n], err);
     free(b.used);
+    free(b.free);
     free(b.todo);
     if (rc == WN_OK)
         *ret = b.trie;

@@ -21,8 +21,8 @@ endef
 $(foreach k,unit golden db kafka bench,$(foreach f,$(FOLDERS) cmd,$(eval $(call test_rule,$(k),$(f)))))
 
 # cmocka programs of this machine: WN_TEST_* tells them where things are
-RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' WN_TEST_E5_DIR='$(wildcard $(DATA)/data/base/multilingual-e5-small)' \
-    tests/run.sh
+E5_DIR = $(wildcard $(DATA)/data/base/multilingual-e5-small)
+RUN_TESTS = T='$(T)' S='$(S)' BUILD='$(BUILD)' WN_TEST_E5_DIR='$(E5_DIR)' tests/run.sh
 
 .PHONY: check check-unit check-golden check-db check-kafka
 # scripts are one case each; those that run `winnow` find it through BUILD
@@ -63,7 +63,7 @@ build/bench/posts-%.jsonl: tests/bench/posts.py
 
 bench-tokenizer: $(BUILD)/tests/bench/classifier_text build/bench/posts-2048.jsonl build/bench/venv/.done-service
 	@mkdir -p $(BUILD)/bench
-	@BUILD=$(BUILD) BENCH_PYTHON=$(BENCH_PYTHON) $< build/bench/posts-2048.jsonl
+	@BUILD=$(BUILD) BENCH_PYTHON=$(BENCH_PYTHON) WN_TEST_E5_DIR='$(E5_DIR)' $< build/bench/posts-2048.jsonl
 
 $(BUILD)/tests/bench/service/stand: $(BUILD)/tests/bench/service/stand.o $(BUILD)/libtests.a
 	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)

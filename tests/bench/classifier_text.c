@@ -13,6 +13,10 @@
  *               in between (not timed): about what an encoder leaves of the
  *               caches to the next batch
  *
+ * and tokens alone of the other kinds of tokenizer: Unigram and byte-level BPE
+ * of tests/golden, and of multilingual-e5-small where WN_TEST_E5_DIR names its
+ * folder.
+ *
  * POSTS is what tests/bench/posts.py writes. Parts and peer take turns in
  * every round, timed by the CPU time of their process, so other work on the
  * machine is left out; medians of the rounds are printed and written to
@@ -50,6 +54,14 @@ enum { PEER_BATCH, PEER_FAST, PEERS };
 static const char *const peer_names[PEERS] = { "tokenizers_batch",
     "tokenizers_batch_fast" };
 
+/* Tokenizers that are not WordPiece. */
+enum kind { UNIGRAM, BPE, E5, KINDS };
+static const char *const kind_names[KINDS] = { "unigram", "bpe", "unigram_e5" };
+struct measured {
+    double us[ROUNDS], peer_us[PEERS][ROUNDS]; /* a token */
+    size_t tokens;                             /* 0: not there */
+};
+
 struct bench {
     struct wn_str *posts, *hard; /* as they came, and hardened */
     size_t n, tokens, bytes;
@@ -65,6 +77,7 @@ struct bench {
     pid_t peer;
     char version[64];
     double us[PARTS][ROUNDS], peer_us[PEERS][ROUNDS]; /* a token */
+    struct measured kinds[KINDS];
 };
 
 static void
@@ -263,7 +276,8 @@ harden_posts(struct bench *b)
 /* --- the peer --- */
 
 static void
-start_peer(struct bench *b, const char *posts, const char *ids)
+start_peer(
+    struct bench *b, const char *vocab, const char *posts, const char *ids)
 {
     const char *python = getenv("BENCH_PYTHON");
     int in[2], out[2];
@@ -281,8 +295,7 @@ start_peer(struct bench *b, const char *posts, const char *ids)
             _exit(126);
         close(in[1]);
         close(out[0]);
-        execl(python, python, PEER, WEIGHTS "/vocab.txt", posts, ids,
-            (char *)NULL);
+        execl(python, python, PEER, vocab, posts, ids, (char *)NULL);
         fprintf(stderr, "bench-tokenizer: %s: %s\n", python, strerror(errno));
         _exit(127);
     }
@@ -298,7 +311,7 @@ start_peer(struct bench *b, const char *posts, const char *ids)
 }
 
 static void
-run_peer(struct bench *b, size_t round)
+run_peer(struct bench *b, double us[PEERS][ROUNDS], size_t round)
 {
     double s[PEERS];
 
@@ -307,7 +320,7 @@ run_peer(struct bench *b, size_t round)
     if (fscanf(b->from_peer, "%lf %lf", &s[0], &s[1]) != 2)
         die("peer", "ended in the middle");
     for (size_t i = 0; i < PEERS; i++)
-        b->peer_us[i][round] = s[i] * 1e6 / (double)b->tokens;
+        us[i][round] = s[i] * 1e6 / (double)b->tokens;
 }
 
 static void
@@ -339,6 +352,7 @@ compare_ids(struct bench *b, const char *path)
 
     if (f == NULL)
         die(path, strerror(errno));
+    b->tokens = 0;
     for (size_t i = 0; i < b->n; i++) {
         run_post(b, WORDPIECE, i);
         if (next_id(f, path) != b->tk.n)
@@ -349,6 +363,49 @@ compare_ids(struct bench *b, const char *path)
         b->tokens += b->tk.n;
     }
     fclose(f);
+}
+
+/* --- other kinds of tokenizer --- */
+
+static const char *
+kind_dir(enum kind kind)
+{
+    static const char *const dirs[KINDS] = { "tests/golden/xlm_roberta",
+        "tests/golden/roberta", NULL };
+    const char *e5 = getenv("WN_TEST_E5_DIR");
+
+    if (kind == E5)
+        return e5 == NULL || e5[0] == '\0' ? NULL : e5;
+    return dirs[kind];
+}
+
+/* Ids alone, as of the part that WordPiece is. */
+static void
+measure_kind(
+    struct bench *b, enum kind kind, const char *posts, const char *ids)
+{
+    struct measured *m = &b->kinds[kind];
+    struct wn_tokenizer *wordpiece = b->t;
+    const char *dir = kind_dir(kind);
+    struct wn_err err = { "" };
+    size_t tokens = b->tokens;
+    char vocab[512];
+
+    if (dir == NULL)
+        return;
+    must(wn_tokenizer_open(&b->t, dir, &err), dir, &err);
+    snprintf(vocab, sizeof(vocab), "%s/tokenizer.json", dir);
+    start_peer(b, vocab, posts, ids);
+    compare_ids(b, ids);
+    m->tokens = b->tokens;
+    for (size_t round = 0; round < ROUNDS; round++) {
+        run_peer(b, m->peer_us, round);
+        m->us[round] = time_part(b, WORDPIECE);
+    }
+    stop_peer(b);
+    wn_tokenizer_free(b->t);
+    b->t = wordpiece;
+    b->tokens = tokens;
 }
 
 /* --- the report --- */
@@ -363,6 +420,31 @@ report_row(json_t *rows, const char *name, double v[ROUNDS], double a_post)
     json_object_set_new(rows, name,
         json_pack("{s:f,s:f,s:f,s:f}", "us_token", mid, "us_post", mid * a_post,
             "us_token_least", v[0], "us_token_most", v[ROUNDS - 1]));
+}
+
+static json_t *
+report_kinds(struct bench *b)
+{
+    json_t *kinds = json_object();
+
+    for (size_t k = 0; k < KINDS; k++) {
+        struct measured *m = &b->kinds[k];
+        double ours = median(m->us), batch = median(m->peer_us[PEER_BATCH]);
+        double fast = median(m->peer_us[PEER_FAST]);
+
+        if (m->tokens == 0)
+            continue;
+        printf("%-22s %10.3f %10.2f %10.3f .. %.3f; tokenizers %.3f, fast "
+               "%.3f\n",
+            kind_names[k], ours, ours * (double)m->tokens / (double)b->n,
+            m->us[0], m->us[ROUNDS - 1], batch, fast);
+        json_object_set_new(kinds, kind_names[k],
+            json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "tokens",
+                (json_int_t)m->tokens, "us_token", ours, "us_token_least",
+                m->us[0], "us_token_most", m->us[ROUNDS - 1],
+                peer_names[PEER_BATCH], batch, peer_names[PEER_FAST], fast));
+    }
+    return kinds;
 }
 
 static void
@@ -386,10 +468,11 @@ report(struct bench *b, const char *path)
     printf("tokenizers %s at its best is %.1f times wordpiece; all ids are "
            "equal\n",
         b->version, ratio);
-    root = json_pack("{s:I,s:I,s:I,s:i,s:s,s:b,s:f,s:o}", "posts",
+    root = json_pack("{s:I,s:I,s:I,s:i,s:s,s:b,s:f,s:o,s:o}", "posts",
         (json_int_t)b->n, "tokens", (json_int_t)b->tokens, "bytes",
         (json_int_t)b->bytes, "rounds", ROUNDS, "tokenizers", b->version,
-        "ids_equal", 1, "peer_best_vs_wordpiece", ratio, "parts", rows);
+        "ids_equal", 1, "peer_best_vs_wordpiece", ratio, "parts", rows, "kinds",
+        report_kinds(b));
     if (root == NULL || json_dump_file(root, path, JSON_INDENT(2)) != 0)
         die(path, "cannot be written");
     json_decref(root);
@@ -422,14 +505,16 @@ measure(struct bench *b, const char *posts)
         build = "build";
     snprintf(ids, sizeof(ids), "%s/bench/tokenizer_ids.u32", build);
     snprintf(json, sizeof(json), "%s/bench/tokenizer.json", build);
-    start_peer(b, posts, ids);
+    start_peer(b, WEIGHTS "/vocab.txt", posts, ids);
     compare_ids(b, ids);
     for (size_t round = 0; round < ROUNDS; round++) {
-        run_peer(b, round);
+        run_peer(b, b->peer_us, round);
         for (size_t p = 0; p < PARTS; p++)
             b->us[p][round] = time_part(b, (enum part)p);
     }
     stop_peer(b);
+    for (size_t k = 0; k < KINDS; k++)
+        measure_kind(b, (enum kind)k, posts, ids);
     report(b, json);
     unlink(ids);
 }

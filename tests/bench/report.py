@@ -230,8 +230,12 @@ def tokenizer(folder):
         rows.append([label, p["us_token"], *spread, p["us_post"], ratio])
     out += paragraph(f"{t['posts']} posts, {t['tokens']:,} tokens, {t['rounds']} rounds; whiskers are their least and most. "
                      f"Peer: Hugging Face tokenizers {t['tokenizers']}, which makes ids only, as wordpiece does.")
+    kinds = [[name, k["tokens"], k["us_token"], k["us_token_least"], k["us_token_most"],
+              k["tokenizers_batch"], k["tokenizers_batch_fast"]] for name, k in t.get("kinds", {}).items()]
     return (out + chart("One thread", "µs of CPU time a token, median", bars, "this ÷ wordpiece")
-            + table(["part", "µs a token", "least", "most", "µs a post", "this ÷ wordpiece"], rows))
+            + table(["part", "µs a token", "least", "most", "µs a post", "this ÷ wordpiece"], rows)
+            + table(["other tokenizers", "tokens", "µs a token", "least", "most", "tokenizers_batch",
+                     "tokenizers_batch_fast"], kinds))
 
 
 def store(folder):

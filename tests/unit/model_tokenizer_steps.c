@@ -189,6 +189,22 @@ added_tokens_are_found_in_the_text(void **state)
     CHECK_ROWS(rows);
 }
 
+static void
+white_space_that_an_added_token_took_is_gone(void **state)
+{
+    static const struct row rows[] = {
+        { "{\"added_tokens\":[{\"id\":98,\"content\":\"  \"},{\"id\":99,"
+          "\"content\":\"x\",\"rstrip\":true}]," MODEL "}",
+            "a  x     a", "a|  |x|a", "a|  |x     |a" },
+        { "{\"added_tokens\":[{\"id\":98,\"content\":\" a\"},{\"id\":99,"
+          "\"content\":\"x\",\"rstrip\":true}]," MODEL "}",
+            "x a", "x| a", "x |a" },
+    };
+
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
 /* The map of tests/golden, with the model of this file. */
 static void
 open_map(struct kit *k)
@@ -287,6 +303,30 @@ what_is_not_supported_is_named(void **state)
         kit_refuses(rows[i][0], rows[i][1]);
 }
 
+/* Ten steps that each make ten of one. */
+static void
+a_file_cannot_make_a_text_grow_without_end(void **state)
+{
+    static char json[65536];
+    struct wn_err err;
+    struct kit k;
+    size_t n;
+
+    (void)state;
+    n = (size_t)snprintf(json, sizeof(json),
+        "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
+    for (int i = 0; i < 10; i++)
+        n += (size_t)snprintf(json + n, sizeof(json) - n, "%s%s",
+            i == 0 ? "" : ",", REPLACE("\"String\":\"a\"", "aaaaaaaaaa"));
+    snprintf(json + n, sizeof(json) - n, "]}," MODEL "}");
+    kit_open(&k, json);
+    kit_tokens(&k, "b", "b");
+    assert_int_equal(wn_tokenizer_run(k.t, "a", 1, &k.tk, &err), WN_STOP);
+    assert_non_null(strstr(err.text, "many times as long"));
+    kit_tokens(&k, "b", "b");
+    kit_close(&k);
+}
+
 /* A list in a list in a list. */
 static void
 lists_may_not_be_deep_or_long(void **state)
@@ -346,9 +386,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_steps_change_characters_one_by_one),
     cmocka_unit_test(pre_tokenizers_cut),
     cmocka_unit_test(added_tokens_are_found_in_the_text),
+    cmocka_unit_test(white_space_that_an_added_token_took_is_gone),
     cmocka_unit_test(a_character_map_looks_at_short_clusters_first),
     cmocka_unit_test(broken_character_maps_are_refused),
     cmocka_unit_test(what_is_not_supported_is_named),
+    cmocka_unit_test(a_file_cannot_make_a_text_grow_without_end),
     cmocka_unit_test(lists_may_not_be_deep_or_long),
     cmocka_unit_test(a_hostile_megabyte_of_marks_is_cheap),
 };
