@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include <unicode/utypes.h>
+#include <unicode/uchar.h>
 
 #include "classifier/text.h"
 
@@ -20,6 +20,17 @@ static inline bool
 wn_text_ascii_alnum(UChar32 c)
 {
     return wn_text_ascii_letter(c) | ((uint32_t)(c - '0') < 10);
+}
+/* ICU's answers, which for ASCII would cost a call. */
+static inline bool
+wn_text_is_letter(UChar32 c)
+{
+    return c < 0x80 ? wn_text_ascii_letter(c) : u_isalpha(c);
+}
+static inline bool
+wn_text_is_alnum(UChar32 c)
+{
+    return c < 0x80 ? wn_text_ascii_alnum(c) : u_isalnum(c);
 }
 /* Greek, Cyrillic, accented Latin and Han: neither space, mark, right-to-left
  * nor invisible. A shortcut past the property tables, nothing else. */

@@ -62,6 +62,12 @@ is_space(UChar32 c)
     return c == ' ' || c == '\n';
 }
 
+static bool
+is_digit(UChar32 c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static size_t
 bytes(UChar32 c)
 {
@@ -93,7 +99,7 @@ letter_end(const struct joiner *j, size_t i)
         end += bytes(c);
         c = get(j, end);
     } while (end < j->n && c >= 0x80 && wn_text_is_mark(c));
-    return end < j->n && u_isalnum(c) ? i : end;
+    return end < j->n && wn_text_is_alnum(c) ? i : end;
 }
 
 /* Brackets, quotes and sentence marks around a word. */
@@ -161,17 +167,27 @@ is_one_letter_word(UChar32 c)
 static void
 see_letter(const struct joiner *j, struct span *p, size_t i)
 {
-    UChar32 c = get(j, i), low = u_tolower(c);
+    UChar32 c = get(j, i);
+    UChar32 low = c < 0x80 ? c | (c >= 'A' && c <= 'Z' ? 32 : 0) : u_tolower(c);
+    bool small = c < 0x80 ? c >= 'a' && c <= 'z' : c != u_toupper(c);
 
     p->alphabet = p->letters == 0 || (p->alphabet && low == p->prev + 1);
     p->same = p->letters == 0 || (p->same && low == p->prev);
     p->notes = (p->letters == 0 || p->notes) && c >= 'A' && c <= 'G';
     p->words = (p->letters == 0 || p->words) && is_one_letter_word(low);
-    p->capitals = (p->letters == 0 || p->capitals) && c == u_toupper(c);
-    p->digits += c >= '0' && c <= '9';
+    p->capitals = (p->letters == 0 || p->capitals) && !small;
+    p->digits += is_digit(c);
     p->prev = low;
     p->letters++;
     p->last = i;
+}
+
+/* Letters that are not those of a word, in the first view or in any. */
+static bool
+is_list(const struct span *p)
+{
+    return p->alphabet || p->same || p->notes ||
+           (p->words && p->letters <= WN_TEXT_APART_MIN);
 }
 
 /* --- letters that are whole words: white space, or a sign in it --- */
@@ -216,7 +232,7 @@ measure_apart(const struct joiner *j, size_t i, size_t end, struct span *p)
     while (i != SIZE_MAX) {
         see_letter(j, p, i);
         p->end = letter_end(j, i);
-        if (!u_isdigit(get(j, i)))
+        if (!is_digit(get(j, i)))
             whole = *p;
         i = next_apart(j, p, p->end, &width);
         if (i != SIZE_MAX && width < p->narrow)
@@ -308,14 +324,6 @@ is_abbreviation(const struct span *p)
            (p->capitals || (p->dotted && p->letters == 4));
 }
 
-/* Letters that are not those of a word, in the first view or in any. */
-static bool
-is_list(const struct span *p)
-{
-    return p->alphabet || p->same || p->notes ||
-           (p->words && p->letters <= WN_TEXT_APART_MIN);
-}
-
 static bool
 is_joined(const struct joiner *j, const struct span *p)
 {
@@ -372,13 +380,16 @@ measure(const struct joiner *j, size_t i, struct span *p)
 {
     size_t end = letter_end(j, i);
 
-    if (end == i || u_isdigit(get(j, i)))
+    if (end == i || is_digit(get(j, i)))
         return false;
     if (!is_space(get(j, end)))
         return measure_words(j, i, end, p);
     if (!measure_apart(j, i, end, p))
         return false;
-    part_apart(j, i, p);
+    if (is_list(p))
+        p->joints = p->letters - 1;
+    else
+        part_apart(j, i, p);
     return true;
 }
 

@@ -136,7 +136,7 @@ take_word(const struct folder *f, size_t i, struct wn_text_word *w)
         UChar32 c = get(f, i);
         bool mark = c >= 0x80 && !wn_text_is_solid(c) && wn_text_is_mark(c);
 
-        if (!mark && !u_isalpha(c))
+        if (!mark && !wn_text_is_letter(c))
             break;
         if (w->runs > 0 && w->run[w->runs - 1].c == c) {
             w->run[w->runs - 1].n++;
@@ -154,7 +154,8 @@ take_word(const struct folder *f, size_t i, struct wn_text_word *w)
 static bool
 goes_on(const struct folder *f, size_t i)
 {
-    return i < f->n && (u_isalpha(get(f, i)) || wn_text_is_mark(get(f, i)));
+    return i < f->n &&
+           (wn_text_is_letter(get(f, i)) || wn_text_is_mark(get(f, i)));
 }
 
 /* The word at i to out; its end. One of more letters than are looked at is
@@ -223,8 +224,9 @@ leet_end(const struct folder *f, size_t i)
     }
     /* Not a letter beyond ASCII behind it, which this cannot read, nor the
      * domain of a mail address. */
-    if ((end < f->n && f->s[end] >= 0x80 && u_isalnum(get(f, end))) ||
-        (end + 1 < f->n && f->s[end] == '.' && u_isalnum(get(f, end + 1)) &&
+    if ((end < f->n && f->s[end] >= 0x80 && wn_text_is_alnum(get(f, end))) ||
+        (end + 1 < f->n && f->s[end] == '.' &&
+            wn_text_is_alnum(get(f, end + 1)) &&
             memchr(f->s + i, '@', end - i) != NULL))
         return i;
     return letter;
@@ -261,7 +263,7 @@ look_at(struct folder *f, size_t i, size_t end)
         if (c == ':' && i + 2 < end && f->s[i + 1] == '/' && f->s[i + 2] == '/')
             return true;
         f->guarded = f->guarded || c == '@' || (amp && c == ';') ||
-                     (sign && u_isalnum(c));
+                     (sign && wn_text_is_alnum(c));
         sign = sign || c == '.' || c == '/' || c == ':' || c == '\\';
         amp = amp || c == '&';
     }
@@ -276,7 +278,7 @@ read_next(struct folder *f, size_t i, bool *part)
     UChar32 c = get(f, i);
     size_t next;
 
-    if (u_isalpha(c) || (c >= 0x80 && wn_text_is_mark(c))) {
+    if (wn_text_is_letter(c) || (c >= 0x80 && wn_text_is_mark(c))) {
         next = read_word(f, i, !*part);
         *part = goes_on(f, next);
         return next;
@@ -302,7 +304,7 @@ read_chunk(struct folder *f, size_t i, size_t end)
         bool begins = f->view && !inside;
         size_t next;
 
-        inside = u_isalnum(get(f, i)) || is_sign(f->s[i]);
+        inside = wn_text_is_alnum(get(f, i)) || is_sign(f->s[i]);
         next = begins && inside ? read_leet(f, i) : i;
         i = next > i ? next : read_next(f, i, &part);
     }

@@ -1,6 +1,7 @@
 /*
  * libFuzzer: any bytes as a post's text, through everything that reads it
- * before the encoder does: hardened text, links, windows, tokens, n-grams.
+ * before the encoder does: hardened text, its second view, links, windows,
+ * tokens, n-grams.
  *
  * The first byte is the number of windows, the second how often the rest is
  * repeated (a text must be long to be cut; under 192, as most are, never), the
@@ -45,10 +46,36 @@ is_utf8(const char *p, size_t len)
     return true;
 }
 
+/* Of a text and its length. */
 static bool
-starts_char(const struct wn_text *t, size_t i)
+starts_char(const char *p, size_t len, size_t i)
 {
-    return i == t->len || ((unsigned char)t->data[i] & 0xC0) != 0x80;
+    return i == len || ((unsigned char)p[i] & 0xC0) != 0x80;
+}
+
+static void
+check_spots(const struct wn_spots *s, const char *p, size_t len)
+{
+    must(s->n <= WN_SPOTS_MAX);
+    for (size_t i = 0; i < s->n; i++)
+        must(s->at[i] < len && starts_char(p, len, s->at[i]) &&
+             (i == 0 || s->at[i] > s->at[i - 1]));
+}
+
+/* There is one exactly where it differs. */
+static void
+check_view(const struct wn_text *t)
+{
+    const struct wn_buf *v = &t->view;
+
+    must((v->len > 0) == (t->view_spots.n > 0));
+    if (v->len == 0)
+        return;
+    must(v->len <= 2 * t->len && v->data[v->len] == '\0');
+    must(is_utf8(v->data, v->len));
+    must(memchr(v->data, '\0', v->len) == NULL);
+    must(v->len != t->len || memcmp(v->data, t->data, v->len) != 0);
+    check_spots(&t->view_spots, v->data, v->len);
 }
 
 static void
@@ -62,19 +89,17 @@ check_text(const struct wn_text *t, size_t in)
     must(memchr(t->data, '\0', t->len) == NULL);
     must(t->chars <= t->len && t->words <= t->chars);
     must(t->invalid + t->zero_width + t->bidi + t->tags <= in);
+    must(t->combining + t->styled + t->repeats <= 2 * in);
+    must(t->spaced_words + t->leet_words + t->mixed_script_words <= in);
+    check_view(t);
     must(wn_text_harden(&again, t->data, t->len, &err) == WN_OK);
     must(again.len == t->len && memcmp(again.data, t->data, t->len) == 0);
     must(again.chars == t->chars && again.words == t->words);
     must(again.invalid + again.zero_width + again.tags == 0);
-}
-
-static void
-check_spots(const struct wn_spots *s, const struct wn_text *t)
-{
-    must(s->n <= WN_SPOTS_MAX);
-    for (size_t i = 0; i < s->n; i++)
-        must(s->at[i] < t->len && starts_char(t, s->at[i]) &&
-             (i == 0 || s->at[i] > s->at[i - 1]));
+    must(again.spaced_words + again.repeats == 0);
+    must(again.view.len == t->view.len &&
+         (t->view.len == 0 ||
+             memcmp(again.view.data, t->view.data, t->view.len) == 0));
 }
 
 static void
@@ -87,8 +112,8 @@ check_links(const struct wn_links *l, const struct wn_text *t, size_t given_n)
     must(l->hidden <= l->different);
     must(l->steps <= 8 * bytes + 64);
     must((t->len > 0 || given_n > 0) || l->different == 0);
-    check_spots(&l->plain_spots, t);
-    check_spots(&l->hidden_spots, t);
+    check_spots(&l->plain_spots, t->data, t->len);
+    check_spots(&l->hidden_spots, t->data, t->len);
     for (size_t i = given_n; i < l->n; i++)
         must(l->url[i].len <= WN_LINK_BYTES_MAX &&
              memcmp(l->url[i].p, "http", 4) == 0 &&
@@ -96,39 +121,47 @@ check_links(const struct wn_links *l, const struct wn_text *t, size_t given_n)
 }
 
 static void
-check_window(const struct wn_reading *r, size_t i)
+check_window(const struct wn_windows *ws, size_t i, const char *p, size_t len)
 {
-    const struct wn_window *w = &r->windows.w[i];
+    const struct wn_window *w = &ws->w[i];
 
-    must(w->n >= 2 && w->n <= r->windows.inner + 2);
+    must(w->n >= 2 && w->n <= ws->inner + 2);
     must(w->ids[0] == wn_tokenizer_cls(tokenizer));
     must(w->ids[w->n - 1] == wn_tokenizer_sep(tokenizer));
     for (size_t k = 0; k < w->n; k++)
         must(w->ids[k] >= 0 &&
              (size_t)w->ids[k] < wn_tokenizer_vocab(tokenizer));
-    must(w->begin <= w->end && w->end <= r->text.len);
-    must(starts_char(&r->text, w->begin) && starts_char(&r->text, w->end));
-    must(i == 0 || w->begin >= r->windows.w[i - 1].begin);
+    must(w->begin <= w->end && w->end <= len);
+    must(starts_char(p, len, w->begin) && starts_char(p, len, w->end));
+    must(i == 0 || w->begin >= ws->w[i - 1].begin);
+}
+
+static void
+check_bag(const struct wn_ngram_bag *bag)
+{
+    must(bag->n <= bag->cap);
+    for (size_t k = 0; k < bag->n; k++)
+        must(bag->rows[k] < WN_NGRAM_ROWS);
 }
 
 static void
 check_windows(struct wn_reading *r, size_t max)
 {
-    const struct wn_windows *w = &r->windows;
-    const struct wn_ngram_bag *bag;
-    uint32_t most = 0;
+    const struct wn_windows *w = &r->windows, *v = &r->view;
 
     must(w->n <= max && (w->n > 0) == (r->text.len > 0));
     must(w->unread_share >= 0 && w->unread_share <= 1);
     must(w->bytes <= WN_WHOLE_BYTES + max * (WN_SLICE_BYTES + 64));
     for (size_t i = 0; i < w->n; i++) {
-        check_window(r, i);
-        bag = wn_reading_bag(r, i);
-        must(bag->n <= bag->cap);
-        for (size_t k = 0; k < bag->n; k++)
-            most = bag->rows[k] > most ? bag->rows[k] : most;
+        check_window(w, i, r->text.data, r->text.len);
+        check_bag(wn_reading_bag(r, i));
     }
-    must(most < WN_NGRAM_ROWS);
+    must(v->n <= max && (v->n == 0 || r->text.view.len > 0));
+    must(v->bytes <= WN_WHOLE_BYTES + max * (WN_SLICE_BYTES + 64));
+    for (size_t i = 0; i < v->n; i++) {
+        check_window(v, i, r->text.view.data, r->text.view.len);
+        check_bag(wn_reading_view_bag(r, i));
+    }
 }
 
 /* A text that has been read once is read alike a second time. */
@@ -137,13 +170,14 @@ check_again(size_t windows_max)
 {
     static struct wn_windows before;
     size_t n = reading.links.n, hidden = reading.links.hidden;
+    size_t views = reading.view.n;
     struct wn_err err;
 
     before = reading.windows;
     must(wn_reading_run(&reading, tokenizer, &arena, again.data, again.len,
              NULL, 0, windows_max, &err) == WN_OK);
     must(reading.links.n == n && reading.links.hidden == hidden);
-    must(reading.windows.n == before.n);
+    must(reading.windows.n == before.n && reading.view.n == views);
     for (size_t i = 0; i < before.n; i++)
         must(reading.windows.w[i].n == before.w[i].n &&
              reading.windows.w[i].begin == before.w[i].begin &&

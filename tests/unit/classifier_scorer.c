@@ -286,6 +286,60 @@ the_highest_window_is_the_score_of_a_text(void **state)
     close_by_hand(&b);
 }
 
+/* Digits for letters lower no score: the words that they spell are read too. */
+static void
+a_second_view_can_only_raise_a_score(void **state)
+{
+    static const char *const pairs[][2] = {
+        { "fr33 m0ney v1agra for all", "free money viagra for all" },
+        { "get your c@sh or b u y it", "get your cash or buy it" },
+        { "p\u0430y.now at pay.n\u043Ew", "pay.now at pay.now" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct wn_item *attacked = scored(pairs[i][0]);
+        struct wn_item *plain = scored(pairs[i][1]);
+
+        for (size_t h = 0; h < WN_HEADS; h++)
+            assert_true(score(attacked, h) >= score(plain, h) - BOUND);
+        assert_int_equal(count(attacked, WN_SIG_TEXT_WINDOWS), 1);
+        wn_item_free(attacked);
+        wn_item_free(plain);
+    }
+}
+
+/* Of a long text the second view's windows are those where it differs. */
+static void
+a_second_view_shows_only_where_it_differs(void **state)
+{
+    static char text[16384];
+    struct by_hand b = { 0 };
+    size_t n = 0;
+
+    (void)state;
+    open_by_hand(&b);
+    for (int i = 0; i < 30; i++)
+        n +=
+            (size_t)sprintf(text + n, "%s ", i == 15 ? "v1agra" : "plain word");
+    for (int round = 0; round < 2; round++) {
+        const struct wn_windows *w = &b.reading.view;
+        size_t at;
+
+        wn_arena_reset(&b.arena);
+        assert_wn_ok(wn_reading_run(&b.reading, b.tokenizer, &b.arena, text, n,
+                         NULL, 0, WINDOWS, &err),
+            &err);
+        at = (size_t)(strstr(b.reading.text.view.data, "viagra") -
+                      b.reading.text.view.data);
+        assert_int_equal(w->n, 1);
+        assert_true(w->w[0].begin <= at && w->w[0].end > at);
+        while (n < 14000) /* once more, in slices of a long text */
+            n += (size_t)sprintf(text + n, "many plain words ");
+    }
+    close_by_hand(&b);
+}
+
 static void
 flags_are_scores_at_or_over_their_threshold(void **state)
 {
@@ -353,6 +407,28 @@ counts_of_a_text_become_signals(void **state)
 }
 
 static void
+what_was_undone_in_a_text_becomes_signals(void **state)
+{
+    struct wn_item *item =
+        scored("f r e e   m o n e y, b\u043Enus c\u043Eins and w\u0456n, "
+               "\u24BB\u24C7\u24BA\u24BA "
+               "z\u0336o\u0336o\u0336 fr33 m0ney v1agra c@sh coooool");
+
+    (void)state;
+    assert_int_equal(count(item, WN_SIG_TEXT_SPACED_WORDS), 2);
+    assert_int_equal(count(item, WN_SIG_TEXT_CONFUSABLES), 3);
+    assert_int_equal(count(item, WN_SIG_TEXT_MIXED_SCRIPT), 3);
+    assert_int_equal(count(item, WN_SIG_TEXT_STYLED), 4);
+    assert_int_equal(count(item, WN_SIG_TEXT_COMBINING), 3);
+    assert_int_equal(count(item, WN_SIG_TEXT_LEET_WORDS), 4);
+    assert_int_equal(count(item, WN_SIG_TEXT_REPEATS), 1);
+    wn_item_free(item);
+    item = scored(NULL);
+    assert_unknown(item, WN_SIG_TEXT_COMBINING, WN_SIG_TEXT_REPEATS);
+    wn_item_free(item);
+}
+
+static void
 a_post_without_text_has_unknown_scores_and_says_so(void **state)
 {
     struct wn_item *item = scored(NULL);
@@ -407,8 +483,9 @@ static const char *const walls[] = { "the quick brown fox ",
     "http://wall.example/x ", "\u0645\u0631\u062D\u0628\u0627 ",
     "\u4F60\u597D\uFF0C", "&amp;amp; ", "a\u200Bb\u202E ", "to @handle ",
     "\U0001F600", "\uFDFA", "x", ".", "e\u0301\u0302\u0303", "a.zz:", "a.zz?",
-    "a.zz#", "a.zz:,", "www.a.b1:", "a.ru ", "a[.]b ", "http://a@",
-    "&#65018;" };
+    "a.zz#", "a.zz:,", "www.a.b1:", "a.ru ", "a[.]b ", "http://a@", "&#65018;",
+    "fr33 v1agra ", "a b ", "q w e ", "fr\u0435\u0435.x ", "\u2A74",
+    "\uA730\u0280\u1D07 ", "z\u0336", "abbbc ", "\U0001F1E9" };
 
 static void
 fill(char *p, size_t len, const char *part)
@@ -422,7 +499,7 @@ fill(char *p, size_t len, const char *part)
 /* In steps and tokens, which no machine's load can change: what is encoded,
  * tokenised, and looked at for links. The times are for the reader. */
 static void
-a_mebibyte_costs_four_windows_and_little_more(void **state)
+a_mebibyte_costs_four_windows_a_view_and_little_more(void **state)
 {
     size_t len = 1u << 20;
     char *text = malloc(len);
@@ -451,10 +528,14 @@ a_mebibyte_costs_four_windows_and_little_more(void **state)
             walls[i], (long long)took, (long long)(wn_clock_mono_us() - start),
             (double)b.reading.links.steps / (double)b.reading.text.len);
         assert_true(count(item, WN_SIG_TEXT_WINDOWS) <= WINDOWS);
-        assert_true(wn_metric_value(WN_M_TOKENS, 0) - tokens <= 4 * 64);
+        assert_true(b.reading.view.n <= WINDOWS);
+        assert_true(wn_metric_value(WN_M_TOKENS, 0) - tokens <=
+                    (double)((WINDOWS + b.reading.view.n) * 64));
         assert_true(b.reading.windows.bytes <=
                     WINDOWS * (WN_SLICE_BYTES + 64) + WN_WHOLE_BYTES);
         assert_true(b.reading.text.len <= 12 * len);
+        assert_true(b.reading.view.bytes <=
+                    WINDOWS * (WN_SLICE_BYTES + 64) + WN_WHOLE_BYTES);
         assert_true(b.reading.links.steps <= 6 * b.reading.text.len);
         assert_int_equal(item->outcome, WN_SCORED);
         wn_item_free(item);
@@ -622,12 +703,15 @@ a_full_cache_forgets_and_never_confuses(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_score_does_not_depend_on_the_batch),
     cmocka_unit_test(the_highest_window_is_the_score_of_a_text),
+    cmocka_unit_test(a_second_view_can_only_raise_a_score),
+    cmocka_unit_test(a_second_view_shows_only_where_it_differs),
     cmocka_unit_test(flags_are_scores_at_or_over_their_threshold),
     cmocka_unit_test(counts_of_a_text_become_signals),
+    cmocka_unit_test(what_was_undone_in_a_text_becomes_signals),
     cmocka_unit_test(a_post_without_text_has_unknown_scores_and_says_so),
     cmocka_unit_test(a_text_of_nothing_visible_is_degraded_but_counted),
     cmocka_unit_test(media_that_nobody_looked_at_degrade_a_post),
-    cmocka_unit_test(a_mebibyte_costs_four_windows_and_little_more),
+    cmocka_unit_test(a_mebibyte_costs_four_windows_a_view_and_little_more),
     cmocka_unit_test(a_disguised_link_is_seen_behind_a_wall_of_plain_ones),
     cmocka_unit_test(
         a_text_that_comes_again_costs_no_encoder_and_scores_the_same),

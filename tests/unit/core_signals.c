@@ -35,6 +35,8 @@ signals_numbers_and_types_never_change(void **state)
     assert_int_equal(WN_SIG_TEXT_LINKS_HIDDEN, 19);
     assert_int_equal(WN_SIG_POST_TEXT, 25);
     assert_int_equal(WN_SIG_INGEST_BAD_MEMBERS, 34);
+    assert_int_equal(WN_SIG_TEXT_COMBINING, 35);
+    assert_int_equal(WN_SIG_TEXT_REPEATS, 41);
     assert_int_equal(wn_signal_table[WN_SIG_POST_EXTRA].type, WN_TYPE_MAP);
     assert_int_equal(wn_signal_table[WN_SIG_POST_LINKS].type, WN_TYPE_LIST);
     assert_int_equal(
