@@ -1,6 +1,7 @@
 /*
  * Text to tokens, id for id as Hugging Face tokenizers (Rust) gives them for
- * the loaded folder: WordPiece of BERT, or the Unigram model of XLM-R and E5.
+ * the loaded folder: WordPiece of BERT, byte-level BPE of RoBERTa, or the
+ * Unigram model of XLM-R and E5.
  * Read-only once open: any number of threads, each with its own wn_tokens.
  *
  * Text that spells a special token ("[SEP]", "</s>") is text here: it must not
