@@ -15,6 +15,7 @@
 #   make fuzz       F=NAME of tests/fuzz, FUZZ_SECONDS=60
 #   make docs       rewrites deploy/OPTIONS.md and shows the difference
 #   make format     applies .clang-format
+#   make lofo       trains ten times, a family of sources left out each time, and tries it on that family (hours; goes on)
 #   make weights    trains model/weights/winnow again from $(DATA)
 #   make install    PREFIX=/usr/local
 #   make deps       installs packages: deploy/packages/{run,build,test,bench}.txt

@@ -13,7 +13,7 @@
 
 /* The version of the hardened-text function (classifier/text.h). Weights made
  * with another version are refused. */
-#define WN_TEXT_VERSION 1
+#define WN_TEXT_VERSION 2
 #define WN_AI_TEXT_WORDS_MIN 25 /* under it ai_text never flags */
 #define WN_LINKS_MAX 64
 

@@ -213,15 +213,16 @@ join(struct wn_scorer *s, size_t i)
 /* Whether the window was scored before; else its key is that of the next one
  * in the pack. Who asks for parts gets them made. */
 static bool
-is_known(struct wn_scorer *s, struct open *o, const struct wn_window *w)
+is_known(struct wn_scorer *s, struct open *o, const char *text,
+    const struct wn_window *w)
 {
     struct wn_said said;
     bool hit;
 
     if (s->c->cache == NULL || o->parts != NULL)
         return false;
-    wn_cache_key(s->c->cache, s->reading.text.data + w->begin,
-        w->end - w->begin, w->ids, w->n, o->brief, s->key[s->n]);
+    wn_cache_key(s->c->cache, text + w->begin, w->end - w->begin, w->ids, w->n,
+        o->brief, s->key[s->n]);
     hit = wn_cache_get(s->c->cache, s->key[s->n], &said);
     wn_metric_add(WN_M_SCORE_CACHE, hit ? 0 : 1, 1);
     if (hit)
@@ -262,18 +263,21 @@ flush(struct wn_scorer *s)
     s->n = 0;
 }
 
+/* Window i of the text, or of its second view: what it says is one more thing
+ * that the highest counts of. */
 static void
-pack(struct wn_scorer *s, struct open *o, size_t window)
+pack(struct wn_scorer *s, struct open *o, size_t i, bool view)
 {
-    const struct wn_window *w = &s->reading.windows.w[window];
+    struct wn_reading *r = &s->reading;
+    const struct wn_window *w = view ? &r->view.w[i] : &r->windows.w[i];
     const struct wn_ngram_bag *bag;
     size_t at;
 
     if (s->n == PACK_WINDOWS || s->offsets[s->n] + w->n > PACK_TOKENS)
         flush(s);
-    if (is_known(s, o, w))
+    if (is_known(s, o, view ? r->text.view.data : r->text.data, w))
         return;
-    bag = wn_reading_bag(&s->reading, window);
+    bag = view ? wn_reading_view_bag(r, i) : wn_reading_bag(r, i);
     at = s->offsets[s->n];
     memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
     wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);
@@ -324,6 +328,13 @@ set_counts(struct wn_item *item, const struct wn_reading *r)
     set_int(item, WN_SIG_TEXT_ZERO_WIDTH, r->text.zero_width);
     set_int(item, WN_SIG_TEXT_BIDI, r->text.bidi);
     set_int(item, WN_SIG_TEXT_TAGS, r->text.tags);
+    set_int(item, WN_SIG_TEXT_COMBINING, r->text.combining);
+    set_int(item, WN_SIG_TEXT_STYLED, r->text.styled);
+    set_int(item, WN_SIG_TEXT_CONFUSABLES, r->text.confusables);
+    set_int(item, WN_SIG_TEXT_MIXED_SCRIPT, r->text.mixed_script_words);
+    set_int(item, WN_SIG_TEXT_SPACED_WORDS, r->text.spaced_words);
+    set_int(item, WN_SIG_TEXT_LEET_WORDS, r->text.leet_words);
+    set_int(item, WN_SIG_TEXT_REPEATS, r->text.repeats);
     /* Who parsed the post repaired its bytes before we could see them. */
     if (v[WN_SIG_TEXT_INVALID].kind == WN_VALUE_UNKNOWN)
         set_int(item, WN_SIG_TEXT_INVALID, r->text.invalid);
@@ -359,7 +370,9 @@ take_item(struct wn_scorer *s, struct open *o, struct wn_err *err)
         return rc;
     o->brief = s->reading.text.words < WN_AI_TEXT_WORDS_MIN;
     for (size_t w = 0; w < s->reading.windows.n; w++)
-        pack(s, o, w);
+        pack(s, o, w, false);
+    for (size_t w = 0; w < s->reading.view.n; w++)
+        pack(s, o, w, true);
     wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_TEXT,
         (double)(wn_clock_mono_us() - s->encode_us - begin) / 1e6);
     return WN_OK;

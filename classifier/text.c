@@ -1,6 +1,6 @@
 /*
- * Hardened text, steps 1 to 4: from bytes to normalised UTF-16 without
- * invisible characters and entities. text_emit.c does the rest.
+ * Hardened text: the order of its steps, and steps 1 to 5, from bytes to
+ * normalised UTF-16 without invisible characters and entities.
  *
  * ICU normalises UTF-16 only, so the text lives in UTF-16 between the first
  * and the last pass. Plain ASCII without '&' passes through both in a few
@@ -21,12 +21,16 @@ void
 wn_text_init(struct wn_text *t)
 {
     memset(t, 0, sizeof(*t));
+    wn_buf_init(&t->view, SIZE_MAX);
+    wn_buf_init(&t->spare, SIZE_MAX);
 }
 
 void
 wn_text_release(struct wn_text *t)
 {
     free(t->data);
+    wn_buf_release(&t->view);
+    wn_buf_release(&t->spare);
     free(t->u16);
     free(t->tmp);
     wn_text_init(t);
@@ -74,25 +78,65 @@ take_ascii(struct wn_text_filter *f, const uint8_t *s, size_t n, uint16_t *out)
     return i;
 }
 
-/* Steps 1 and 2. A UTF-8 byte makes at most one UTF-16 unit. */
+static size_t
+put_word(UChar *out, const char *word)
+{
+    size_t n = 0;
+
+    out[n++] = ' ';
+    while (*word != '\0')
+        out[n++] = (UChar)*word++;
+    out[n++] = ' ';
+    return n;
+}
+
+/* What steps 1 to 3 write, with their state. */
+struct reader {
+    struct wn_text_filter f;
+    struct wn_text_style st;
+    UChar *out;
+    size_t len;
+};
+
+static void
+take(struct reader *r, UChar32 c, const uint8_t *rest, size_t rest_len)
+{
+    const char *word = wn_text_style_word(c);
+
+    if (word != NULL) {
+        r->len += put_word(r->out + r->len, word);
+        wn_text_filter_keep(&r->f, ' ');
+        return;
+    }
+    c = wn_text_style(&r->st, c, rest, rest_len);
+    c = wn_text_filter_bound(&r->f, c);
+    if (wn_text_filter_keep(&r->f, c)) {
+        U16_APPEND_UNSAFE(r->out, r->len, c);
+        return;
+    }
+    r->len -= r->f.undo;
+    r->f.undo = 0;
+}
+
+/* Steps 1 to 3. A UTF-8 byte makes at most one and a half UTF-16 units. */
 static enum wn_status
 decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
 {
     const uint8_t *s = (const uint8_t *)in;
     int32_t i = 0, n = (int32_t)len;
-    struct wn_text_filter f;
-    size_t o = 0;
+    struct reader r = { .len = 0 };
     enum wn_status rc;
 
-    rc = grow(&t->u16, &t->u16_cap, len + 1, err);
+    rc = grow(&t->u16, &t->u16_cap, len + len / 2 + 8, err);
     if (rc != WN_OK)
         return rc;
-    wn_text_filter_init(&f);
+    r.out = t->u16;
+    wn_text_filter_init(&r.f);
     while (i < n) {
-        size_t run = take_ascii(&f, s + i, (size_t)(n - i), t->u16 + o);
+        size_t run = take_ascii(&r.f, s + i, (size_t)(n - i), r.out + r.len);
         UChar32 c;
 
-        o += run;
+        r.len += run;
         i += (int32_t)run;
         if (i == n)
             break;
@@ -101,16 +145,15 @@ decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
             t->invalid++;
             c = 0xFFFD;
         }
-        c = wn_text_filter_bound(&f, c);
-        if (wn_text_filter_keep(&f, c))
-            U16_APPEND_UNSAFE(t->u16, o, c);
+        take(&r, c, s + i, (size_t)(n - i));
     }
-    t->u16_len = o;
-    wn_text_filter_finish(&f, t);
+    t->u16_len = r.len;
+    wn_text_filter_finish(&r.f, t);
+    t->styled += r.st.letters + (r.st.cjk ? 0 : r.st.wide);
     return WN_OK;
 }
 
-/* Step 3. Text that is normalised already is not copied. */
+/* Step 4. Text that is normalised already is not copied. */
 static enum wn_status
 normalise(struct wn_text *t, struct wn_err *err)
 {
@@ -141,36 +184,62 @@ normalise(struct wn_text *t, struct wn_err *err)
     return wn_fail(err, WN_STOP, "text: ICU: %s", u_errorName(ec));
 }
 
-/* Where step 4 writes. */
+/* Where step 5 writes. */
 struct decoder {
     struct wn_text *t;
     struct wn_text_filter f;
+    struct wn_text_style st;
     const UNormalizer2 *nfkc;
     uint16_t *out;
     size_t len;
     size_t decoded;
+    size_t half; /* where a letter ends that may be half a flag; 0: none */
 };
 
-/* A character that an entity named passes what the text itself has passed.
- * Returns it where it is one character afterwards, -1 where it was dropped or
- * appended as several (none of those is a semicolon). */
+/* The filter saw no more than what entities named: it is told what stands
+ * before. */
+static void
+look_back(struct decoder *d)
+{
+    UChar32 c = -1;
+    size_t at = d->len;
+
+    if (at > 0)
+        U16_PREV_UNSAFE(d->out, at, c);
+    d->f.prev = c;
+    if (wn_text_is_mark(c))
+        return;
+    d->f.base = c;
+    d->f.marks = d->f.loose = d->f.units = 0;
+}
+
+/* The second half of a flag, whose first is a letter by now. */
+static bool
+close_flag(struct decoder *d, UChar32 c)
+{
+    UChar32 first = d->half > 0 && d->half == d->len
+                        ? wn_text_style_pair(d->out[d->len - 1], c)
+                        : 0;
+
+    d->half = 0;
+    if (first == 0)
+        return false;
+    d->len--;
+    d->st.letters--;
+    U16_APPEND_UNSAFE(d->out, d->len, first);
+    U16_APPEND_UNSAFE(d->out, d->len, c);
+    return true;
+}
+
+/* The character that the NFKC of c is, or -1 where it is none (not to be, or
+ * appended as several, none of which is a semicolon). */
 static UChar32
-accept(struct decoder *d, UChar32 c)
+normalise_one(struct decoder *d, UChar32 c)
 {
     UErrorCode ec = U_ZERO_ERROR;
     UChar one[2], many[32];
     int32_t n = 0, got, i = 0;
 
-    d->decoded++;
-    d->f.prev = -1;
-    if (d->len > 0) {
-        size_t at = d->len;
-
-        U16_PREV_UNSAFE(d->out, at, d->f.prev);
-    }
-    c = wn_text_filter_bound(&d->f, c);
-    if (!wn_text_filter_keep(&d->f, c))
-        return -1;
     U16_APPEND_UNSAFE(one, n, c);
     got = unorm2_normalize(d->nfkc, one, n, many, 32, &ec);
     if (U_FAILURE(ec) || got == 0)
@@ -181,6 +250,31 @@ accept(struct decoder *d, UChar32 c)
     memcpy(d->out + d->len, many, (size_t)got * sizeof(*many));
     d->len += (size_t)got;
     return -1;
+}
+
+/* A character that an entity named passes what the text itself has passed.
+ * Returns it where it is one character afterwards, -1 where it was dropped or
+ * appended. */
+static UChar32
+accept(struct decoder *d, UChar32 c)
+{
+    const char *word = wn_text_style_word(c);
+    UChar32 to;
+
+    d->decoded++;
+    if (word != NULL) {
+        d->len += put_word(d->out + d->len, word);
+        return -1;
+    }
+    if (close_flag(d, c))
+        return -1;
+    to = wn_text_style(&d->st, c, NULL, 0);
+    if (to == 'A' + (c - 0x1F1E6))
+        d->half = d->len + 1;
+    look_back(d);
+    to = wn_text_filter_bound(&d->f, to);
+    /* (a stack of marks is left to step 7) */
+    return wn_text_filter_keep(&d->f, to) ? normalise_one(d, to) : -1;
 }
 
 /* Appends c; a semicolon may close an entity, which is then taken back and
@@ -205,7 +299,17 @@ put(struct decoder *d, UChar32 c)
     }
 }
 
-/* Step 4. */
+/* A mark of the text itself may stand on what an entity named. */
+static bool
+stays(struct decoder *d, UChar32 c)
+{
+    if (c < 0x300 || wn_text_is_solid(c) || !wn_text_is_mark(c))
+        return true;
+    look_back(d);
+    return wn_text_filter_keep(&d->f, c);
+}
+
+/* Step 5. */
 static enum wn_status
 decode_entities(struct wn_text *t, struct wn_err *err)
 {
@@ -229,23 +333,117 @@ decode_entities(struct wn_text *t, struct wn_err *err)
         UChar32 c;
 
         U16_NEXT_UNSAFE(t->u16, i, c);
-        put(&d, c);
+        if (stays(&d, c))
+            put(&d, c);
     }
     if (d.decoded == 0)
         return WN_OK;
     swap(t, d.len);
     wn_text_filter_finish(&d.f, t);
+    t->styled += d.st.letters + (d.st.cjk ? 0 : d.st.wide);
     return normalise(t, err);
+}
+
+/* Room for len bytes in b, which is emptied. */
+static enum wn_status
+make_room(struct wn_buf *b, size_t len, struct wn_err *err)
+{
+    wn_buf_reset(b);
+    if (wn_buf_reserve(b, len) == NULL)
+        return wn_fail(err, WN_STOP, "text: out of memory");
+    wn_buf_reset(b);
+    return WN_OK;
+}
+
+/* The spare buffer becomes the text. */
+static void
+take_spare(struct wn_text *t)
+{
+    char *p = t->data;
+    size_t cap = t->cap;
+
+    t->data = t->spare.data;
+    t->len = t->spare.len;
+    t->cap = t->spare.cap;
+    t->data[t->len] = '\0';
+    t->spare.data = p;
+    t->spare.cap = cap;
+}
+
+/* Steps 8 to 10. */
+static enum wn_status
+fold(
+    struct wn_text *t, bool wide, struct wn_text_seen *seen, struct wn_err *err)
+{
+    bool words = seen->run || seen->mixed || seen->number;
+    enum wn_status rc;
+
+    if (wide || seen->apart >= WN_TEXT_APART_MIN) {
+        rc = make_room(&t->spare, t->len, err);
+        if (rc != WN_OK)
+            return rc;
+        wn_text_join(t, t->data, t->len, &t->spare, false, NULL);
+        take_spare(t);
+        words = true; /* a word may have come out of it */
+    } else if (!words) {
+        return WN_OK;
+    }
+    rc = make_room(&t->spare, 2 * t->len, err);
+    if (rc != WN_OK)
+        return rc;
+    wn_text_words(t, t->data, t->len, &t->spare, false, seen->few, NULL);
+    take_spare(t);
+    wn_text_drop_prefix(t);
+    wn_text_scan(t, seen);
+    return WN_OK;
+}
+
+/* The second view, if there may be one. */
+static enum wn_status
+view(struct wn_text *t, const struct wn_text_seen *seen, struct wn_err *err)
+{
+    struct wn_spots joined;
+    enum wn_status rc;
+
+    if (seen->apart < WN_TEXT_APART_MIN - 1 && !seen->run && !seen->mixed &&
+        !seen->leet && !seen->few)
+        return WN_OK;
+    wn_spots_reset(&joined);
+    rc = make_room(&t->spare, t->len, err);
+    if (rc != WN_OK)
+        return rc;
+    wn_text_join(t, t->data, t->len, &t->spare, true, &joined);
+    rc = make_room(&t->view, 2 * t->spare.len, err);
+    if (rc != WN_OK)
+        return rc;
+    wn_text_words(
+        t, t->spare.data, t->spare.len, &t->view, true, seen->few, &joined);
+    t->view.data[t->view.len] = '\0';
+    if (t->view_spots.n == 0)
+        wn_buf_reset(&t->view);
+    return WN_OK;
+}
+
+static void
+reset(struct wn_text *t)
+{
+    t->len = t->chars = t->words = 0;
+    t->invalid = t->zero_width = t->bidi = t->tags = t->combining = 0;
+    t->styled = t->confusables = t->mixed_script_words = 0;
+    t->spaced_words = t->leet_words = t->repeats = 0;
+    wn_buf_reset(&t->view);
+    wn_spots_reset(&t->view_spots);
 }
 
 enum wn_status
 wn_text_harden(
     struct wn_text *t, const char *in, size_t len, struct wn_err *err)
 {
+    struct wn_text_seen seen;
+    bool wide = false;
     enum wn_status rc;
 
-    t->len = t->chars = t->words = 0;
-    t->invalid = t->zero_width = t->bidi = t->tags = 0;
+    reset(t);
     if (len > WN_TEXT_BYTES_MAX)
         len = WN_TEXT_BYTES_MAX;
     rc = decode(t, in, len, err);
@@ -254,6 +452,13 @@ wn_text_harden(
     if (rc == WN_OK)
         rc = decode_entities(t, err);
     if (rc == WN_OK)
-        rc = wn_text_emit(t, err);
+        rc = wn_text_emit(t, &wide, err);
+    if (rc != WN_OK)
+        return rc;
+    wn_text_drop_prefix(t);
+    wn_text_scan(t, &seen);
+    rc = fold(t, wide, &seen, err);
+    if (rc == WN_OK)
+        rc = view(t, &seen, err);
     return rc;
 }

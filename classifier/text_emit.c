@@ -1,8 +1,9 @@
 /*
- * Hardened text, steps 5 to 7: white space, handles, mail addresses, stacks of
- * marks; UTF-16 in, UTF-8 out. One pass forwards; the only look back is over
- * the local part of a mail address, which ends at the '@' before, so no byte
- * is looked at more than twice.
+ * Hardened text, steps 6 and 7: white space, handles, mail addresses; what
+ * stacks of marks normalisation and entities have left; UTF-16 in, UTF-8 out.
+ * One pass forwards; the only look back is over the local part of a mail
+ * address, which ends at the '@' before, so no byte is looked at more than
+ * twice.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +21,11 @@ struct emitter {
     struct wn_text *t;
     const UChar *s; /* t->u16 */
     size_t n, i;
-    UChar32 prev; /* last one written, -1 at the start */
-    size_t marks;
-    bool in_url;
+    UChar32 prev;        /* last one written, -1 at the start   */
+    UChar32 base;        /* the last one that is no mark        */
+    size_t marks, loose; /* behind it, and which of them are  */
+    bool in_url, wide;
 };
-
-/* By arithmetic: letters and digits come as they please. */
-static inline bool
-ascii_alnum(UChar32 c)
-{
-    return ((uint32_t)((c | 32) - 'a') < 26) | ((uint32_t)(c - '0') < 10);
-}
 
 static bool
 is_space(UChar32 c)
@@ -52,7 +47,7 @@ is_line_end(UChar32 c)
 static bool
 local_char(unsigned char c)
 {
-    return ascii_alnum(c) || (c != '\0' && strchr("._%+-", c) != NULL);
+    return wn_text_ascii_alnum(c) || (c != '\0' && strchr("._%+-", c) != NULL);
 }
 
 /* Units of the handle's character at i; 0 where it is none. Marks too: left
@@ -66,7 +61,7 @@ handle_char(const struct emitter *e, size_t i)
     if (i == e->n)
         return 0;
     U16_NEXT_UNSAFE(e->s, j, c);
-    if (ascii_alnum(c) || c == '_' ||
+    if (wn_text_ascii_alnum(c) || c == '_' ||
         (c >= 0xC0 && c < 0x250 && c != 0xD7 && c != 0xF7) ||
         (!wn_text_is_solid(c) && wn_text_is_mark(c)))
         return j - i;
@@ -81,12 +76,13 @@ labels_end(const struct emitter *e, size_t i, bool lower, bool dotted)
     size_t end = i, letters = 0;
 
     while (end < e->n && end - i < 254 &&
-           (ascii_alnum(e->s[end]) || e->s[end] == '-' || e->s[end] == '.')) {
+           (wn_text_ascii_alnum(e->s[end]) || e->s[end] == '-' ||
+               e->s[end] == '.')) {
         if (e->s[end] == '.' && (end == i || e->s[end - 1] == '.'))
             break;
         end++;
     }
-    while (end > i && !ascii_alnum(e->s[end - 1]))
+    while (end > i && !wn_text_ascii_alnum(e->s[end - 1]))
         end--;
     while (end - letters > i && e->s[end - letters - 1] > '9' &&
            (!lower || e->s[end - letters - 1] >= 'a'))
@@ -125,30 +121,52 @@ handle_end(const struct emitter *e, size_t i)
 }
 
 static void
+start_base(struct emitter *e, UChar32 c)
+{
+    e->prev = e->base = c;
+    e->marks = e->loose = 0;
+}
+
+static void
 write_str(struct emitter *e, const char *s)
 {
     size_t len = strlen(s);
 
     memcpy(e->t->data + e->t->len, s, len);
     e->t->len += len;
-    e->prev = (unsigned char)s[len - 1];
-    e->marks = 0;
+    start_base(e, (unsigned char)s[len - 1]);
+}
+
+/* What is left of stacks. Those that come first stay: they do not combine
+ * anew, and nothing that they part comes together. */
+static void
+write_mark(struct emitter *e, UChar32 c)
+{
+    bool loose = wn_text_is_loose_mark(c);
+
+    if (++e->marks > WN_TEXT_MARKS_MAX ||
+        e->loose + loose > wn_text_loose_max(e->base)) {
+        e->marks = WN_TEXT_MARKS_MAX;
+        e->t->combining++;
+        return;
+    }
+    e->loose += loose;
+    U8_APPEND_UNSAFE((uint8_t *)e->t->data, e->t->len, c);
+    e->prev = c;
 }
 
 static void
 write_char(struct emitter *e, UChar32 c)
 {
-    if (c >= 0x80) {
-        e->marks =
-            !wn_text_is_solid(c) && wn_text_is_mark(c) ? e->marks + 1 : 0;
-        if (e->marks > WN_TEXT_MARKS_MAX)
-            return;
-        U8_APPEND_UNSAFE((uint8_t *)e->t->data, e->t->len, c);
-    } else {
-        e->marks = 0;
+    if (c < 0x80) {
         e->t->data[e->t->len++] = (char)c;
+    } else if (!wn_text_is_solid(c) && wn_text_is_mark(c)) {
+        write_mark(e, c);
+        return;
+    } else {
+        U8_APPEND_UNSAFE((uint8_t *)e->t->data, e->t->len, c);
     }
-    e->prev = c;
+    start_base(e, c);
 }
 
 /* At an '@' at i: after a letter or digit it may be a mail's, whose domain is
@@ -159,7 +177,7 @@ read_at(struct emitter *e)
     struct wn_text *t = e->t;
     size_t local = t->len, end;
 
-    if (ascii_alnum(e->prev) || e->prev == '_') {
+    if (wn_text_ascii_alnum(e->prev) || e->prev == '_') {
         while (local > 0 && local_char((unsigned char)t->data[local - 1]))
             local--;
         if ((local == 0 || t->data[local - 1] != '@') &&
@@ -179,12 +197,30 @@ read_at(struct emitter *e)
     e->i++;
 }
 
+/* The text ends in a letter or digit with nothing like it before. */
+static bool
+ends_alone(const struct wn_text *t)
+{
+    const uint8_t *s = (const uint8_t *)t->data;
+    size_t i = t->len;
+    UChar32 c;
+
+    do
+        U8_PREV_UNSAFE(s, i, c);
+    while (i > 0 && c >= 0x80 && wn_text_is_mark(c));
+    if (!u_isalnum(c) || i == 0)
+        return i == 0 && u_isalnum(c);
+    U8_PREV_UNSAFE(s, i, c);
+    return !u_isalnum(c);
+}
+
 /* At white space: the whole run becomes one character, none at the ends. */
 static void
 read_space(struct emitter *e)
 {
-    bool line = false;
-    UChar32 c;
+    bool line = false, alone;
+    UChar32 c, before = 0;
+    size_t width = 0;
 
     /* Almost every run: one space, and a word of ASCII behind it. */
     if (e->s[e->i] == ' ' && e->i + 1 < e->n && e->s[e->i + 1] > ' ' &&
@@ -201,12 +237,19 @@ read_space(struct emitter *e)
         U16_NEXT_UNSAFE(e->s, j, c);
         if (!is_space(c))
             break;
+        width += c != '\n' || before != '\r';
+        before = c;
         line = line || is_line_end(c);
         e->i = j;
     }
     e->in_url = false;
-    if (e->i < e->n && e->t->len > 0)
-        write_char(e, line ? '\n' : ' ');
+    if (e->i == e->n || e->t->len == 0)
+        return;
+    alone = width > 1 && ends_alone(e->t);
+    write_char(e, line ? '\n' : ' ');
+    for (; alone && width > 1; width--)
+        write_char(e, WN_TEXT_WIDER);
+    e->wide = e->wide || alone;
 }
 
 static bool
@@ -215,22 +258,77 @@ at_scheme(const struct emitter *e)
     return e->i + 2 < e->n && e->s[e->i + 1] == '/' && e->s[e->i + 2] == '/';
 }
 
-/* Copies ASCII that means nothing here but itself, from the unit at i on. */
+#define EACH(unit) (0x0001000100010001u * (unit))
+
+/* High bits: which of four units, all under 0x8000, are zero. */
+static uint64_t
+zero(uint64_t v)
+{
+    return ~(v + EACH(0x7FFF)) & EACH(0x8000);
+}
+
+/* Four units of visible ASCII that mean nothing here but themselves, and
+ * single spaces between; `next` follows them. */
+static bool
+is_plain_four(uint64_t v, UChar next, uint64_t *space)
+{
+    uint64_t low;
+
+    if ((v & EACH(0xFF80)) != 0)
+        return false;
+    low = ~(v + EACH(0x7FFF - ' ')) & EACH(0x8000);
+    *space = zero(v ^ EACH(' '));
+    if (((low ^ *space) | zero(v ^ EACH('@')) | zero(v ^ EACH(':')) |
+            (*space & *space << 16)) != 0)
+        return false;
+    return *space >> 63 == 0 || (next > ' ' && next < 0x80);
+}
+
+/* Almost all that is ever copied, so four at a time. No space comes before:
+ * what is behind one has been looked at. */
+static void
+copy_fours(struct emitter *e)
+{
+    const UChar *s = e->s;
+    char *out = e->t->data;
+    size_t i = e->i, o = e->t->len;
+    uint64_t space;
+
+    for (; o > 0 && i + 4 < e->n; i += 4, o += 4) {
+        uint64_t v = (uint64_t)s[i] | (uint64_t)s[i + 1] << 16 |
+                     (uint64_t)s[i + 2] << 32 | (uint64_t)s[i + 3] << 48;
+
+        if (!is_plain_four(v, s[i + 4], &space))
+            break;
+        e->in_url = e->in_url && space == 0;
+        for (size_t k = 0; k < 4; k++)
+            out[o + k] = (char)s[i + k];
+    }
+    if (i == e->i)
+        return;
+    e->i = i;
+    e->t->len = o;
+    start_base(e, s[i - 1]);
+}
+
+/* The same for what is left of a word. */
 static void
 copy_ascii(struct emitter *e)
 {
-    size_t i = e->i, o = e->t->len;
+    size_t i, o;
     char *out = e->t->data;
 
+    copy_fours(e);
+    i = e->i;
+    o = e->t->len;
     while (i < e->n && e->s[i] > ' ' && e->s[i] < 0x80 && e->s[i] != '@' &&
            e->s[i] != ':')
         out[o++] = (char)e->s[i++];
     if (i == e->i)
         return;
-    e->prev = e->s[i - 1];
-    e->marks = 0;
     e->i = i;
     e->t->len = o;
+    start_base(e, e->s[i - 1]);
 }
 
 static void
@@ -288,9 +386,8 @@ skip_handle(const struct wn_text *t, size_t i, bool colon)
     return skip_spaces(t, j);
 }
 
-/* Handles that open the text, and "RT @user: ". */
-static void
-drop_prefix(struct wn_text *t)
+void
+wn_text_drop_prefix(struct wn_text *t)
 {
     size_t i = 0, j;
 
@@ -307,58 +404,18 @@ drop_prefix(struct wn_text *t)
             break;
         i = j;
     }
+    if (i == 0)
+        return;
     t->len -= i;
-    memmove(t->data, t->data + i, t->len);
-}
-
-/* Code points of scripts without spaces that make up one word; 0: spaces
- * tell. */
-static unsigned
-chars_per_word(UChar32 c)
-{
-    if (c < 0xE00)
-        return 0;
-    if (c < 0xF00 || (c >= 0x1000 && c < 0x10A0) || (c >= 0x1780 && c < 0x1800))
-        return 4;
-    if ((c >= 0x3041 && c < 0x3100) || (c >= 0x3400 && c < 0xA000) ||
-        (c >= 0xF900 && c < 0xFB00) || (c >= 0x20000 && c < 0x32000))
-        return 2;
-    return 0;
-}
-
-static void
-count_words(struct wn_text *t)
-{
-    const uint8_t *s = (const uint8_t *)t->data;
-    size_t i = 0, quarters = 0;
-    bool in_word = false;
-
-    while (i < t->len) {
-        unsigned per;
-        UChar32 c;
-
-        U8_NEXT_UNSAFE(s, i, c);
-        t->chars++;
-        if (c < 0x80) {
-            t->words += ascii_alnum(c) & !in_word;
-            in_word = (in_word | ascii_alnum(c)) & (c != ' ') & (c != '\n');
-            continue;
-        }
-        per = chars_per_word(c);
-        if (per > 0)
-            quarters += 4 / per;
-        else if (!in_word && u_isalnum(c)) {
-            in_word = true;
-            t->words++;
-        }
-    }
-    t->words += (quarters + 3) / 4;
+    memmove(t->data, t->data + i, t->len + 1);
 }
 
 enum wn_status
-wn_text_emit(struct wn_text *t, struct wn_err *err)
+wn_text_emit(struct wn_text *t, bool *wide, struct wn_err *err)
 {
-    struct emitter e = { .t = t, .s = t->u16, .n = t->u16_len, .prev = -1 };
+    struct emitter e = {
+        .t = t, .s = t->u16, .n = t->u16_len, .prev = -1, .base = -1
+    };
     /* A unit makes at most 3 bytes; "@a" becomes "@user". */
     size_t need = t->u16_len * 3 + 8;
 
@@ -371,8 +428,7 @@ wn_text_emit(struct wn_text *t, struct wn_err *err)
         t->cap = need;
     }
     emit_all(&e);
-    drop_prefix(t);
     t->data[t->len] = '\0';
-    count_words(t);
+    *wide = e.wide;
     return WN_OK;
 }

@@ -14,13 +14,13 @@
 /* Combining marks in a row that normalisation is given: it sorts them by
  * insertion, so a run without bound would cost quadratic time. 30 is the limit
  * of Unicode's stream-safe format. */
-#define PHRASES_MAX 1024
 #define MARKS_SORTED_MAX 30
+#define PHRASES_MAX 1024
 
 void
 wn_text_filter_init(struct wn_text_filter *f)
 {
-    *f = (struct wn_text_filter){ .prev = -1 };
+    *f = (struct wn_text_filter){ .prev = -1, .base = -1 };
 }
 
 void
@@ -29,6 +29,7 @@ wn_text_filter_finish(const struct wn_text_filter *f, struct wn_text *t)
     t->zero_width += f->zero_width;
     t->bidi += f->bidi + (f->rtl ? 0 : f->soft_bidi);
     t->tags += f->tags;
+    t->combining += f->combining;
 }
 
 bool
@@ -37,6 +38,26 @@ wn_text_is_mark(UChar32 c)
     return c >= 0x300 &&
            ((U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0 ||
                u_getCombiningClass(c) != 0);
+}
+
+bool
+wn_text_is_loose_mark(UChar32 c)
+{
+    return (c >= 0x300 && c < 0x370) || (c >= 0x1AB0 && c < 0x1B00) ||
+           (c >= 0x1DC0 && c < 0x1E00) || (c >= 0x20D0 && c < 0x2100) ||
+           (c >= 0xFE20 && c < 0xFE30) || c == 0x488 || c == 0x489;
+}
+
+/* Strokes and slashes through, lines over and under but for the one that some
+ * alphabets write (U+0332), and what encloses but for the keycap. */
+static bool
+is_line(UChar32 c)
+{
+    return (c >= 0x334 && c <= 0x338) || c == 0x305 || c == 0x333 ||
+           c == 0x33F || c == 0x488 || c == 0x489 ||
+           (c >= 0x20D2 && c <= 0x20D3) || (c >= 0x20D8 && c <= 0x20DA) ||
+           (c >= 0x20DD && c <= 0x20E2) || (c >= 0x20E4 && c <= 0x20E6) ||
+           (c >= 0x20EA && c <= 0x20EB);
 }
 
 static UScriptCode
@@ -208,19 +229,68 @@ wn_text_filter_bound(struct wn_text_filter *f, UChar32 c)
     return ++f->phrases > PHRASES_MAX ? 0xFFFD : c;
 }
 
+/* A stack is no letter's: all of it goes. */
+static bool
+drop_stack(struct wn_text_filter *f)
+{
+    f->combining += f->marks;
+    f->undo = f->units;
+    f->units = 0;
+    f->prev = f->base;
+    return false;
+}
+
+/* Through signs lines mean something: U+0338 crosses out an equals sign. Not
+ * through what NFKC makes letters, digits and spaces of. */
+static bool
+takes_lines(UChar32 base)
+{
+    return base < 0 ||
+           (U_GET_GC_MASK(base) & (U_GC_SM_MASK | U_GC_P_MASK)) == 0;
+}
+
+/* A line is one of a stack too, but goes where it is the only mark. */
+static bool
+keep_mark(struct wn_text_filter *f, UChar32 c)
+{
+    size_t most = wn_text_loose_max(f->base);
+    bool loose = wn_text_is_loose_mark(c);
+    bool line = loose && is_line(c) && takes_lines(f->base);
+
+    if (f->loose > most || (!line && f->marks == MARKS_SORTED_MAX)) {
+        f->combining++;
+        return false;
+    }
+    f->loose += loose;
+    if (f->loose > most || line) {
+        f->combining++;
+        return f->loose > most ? drop_stack(f) : false;
+    }
+    f->marks++;
+    f->units += c < 0x10000 ? 1 : 2;
+    return true;
+}
+
+static void
+start_base(struct wn_text_filter *f, UChar32 c)
+{
+    f->base = c;
+    f->marks = f->loose = f->units = 0;
+}
+
 bool
 wn_text_filter_keep(struct wn_text_filter *f, UChar32 c)
 {
     if ((c >= 0x20 && c < 0x7F) || wn_text_is_plain(c)) {
-        f->marks = 0;
+        start_base(f, c);
     } else if (is_invisible(c)) {
         drop(f, c);
         return false;
     } else if (wn_text_is_mark(c)) {
-        if (++f->marks > MARKS_SORTED_MAX)
+        if (!keep_mark(f, c))
             return false;
     } else {
-        f->marks = 0;
+        start_base(f, c);
         f->rtl = f->rtl || is_rtl(c);
     }
     f->prev = c;

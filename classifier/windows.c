@@ -159,6 +159,14 @@ place_all(struct places *p, const struct wn_spots *hidden,
     sort(p);
 }
 
+static void
+add_token(struct wn_window *win, int32_t id, size_t start, size_t stop)
+{
+    win->ids[win->n] = id;
+    win->start[win->n] = (uint32_t)start;
+    win->stop[win->n++] = (uint32_t)stop;
+}
+
 /* Tokens [from, to) of the scratch, which start at byte `base`, as a window. */
 static void
 add_window(struct wn_windows *w, const struct wn_tokenizer *t, size_t base,
@@ -168,12 +176,12 @@ add_window(struct wn_windows *w, const struct wn_tokenizer *t, size_t base,
     struct wn_window *win = &w->w[w->n++];
 
     win->n = 0;
-    win->ids[win->n++] = wn_tokenizer_cls(t);
-    for (size_t i = from; i < to; i++)
-        win->ids[win->n++] = tk->ids[i];
-    win->ids[win->n++] = wn_tokenizer_sep(t);
     win->begin = base + (to > from ? tk->start[from] : 0);
     win->end = base + (to > from ? tk->end[to - 1] : 0);
+    add_token(win, wn_tokenizer_cls(t), win->begin, win->begin);
+    for (size_t i = from; i < to; i++)
+        add_token(win, tk->ids[i], base + tk->start[i], base + tk->end[i]);
+    add_token(win, wn_tokenizer_sep(t), win->end, win->end);
 }
 
 static size_t

@@ -357,7 +357,7 @@ int
 wn_cmd_eval(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.threads",
-        "score.windows_max", "model.", "kernels.", NULL };
+        "score.windows_max", "score.depth", "model.", "kernels.", NULL };
     static const char *const own[] = { "--dev=", "--by=", "--prevalence=",
         "--json=", "--svg=", "--attacks",
         "--attack-rows=", "--scores=", "--from=", "--parts",

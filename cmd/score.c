@@ -1,6 +1,7 @@
 /*
  * winnow score: judges texts without a database, a broker or a working
- * directory. For people a table, for scripts --jsonl (score_jsonl.c).
+ * directory. For people a table, for scripts --jsonl (score_jsonl.c); why, for
+ * both, --explain (score_explain.c).
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,8 +16,8 @@
 #include "ingest/repair.h"
 
 static const char usage[] =
-    "Usage: winnow score [--json] [TEXT... | -] [OPTIONS]\n"
-    "       winnow score --jsonl < posts.jsonl [OPTIONS]\n"
+    "Usage: winnow score [--json] [--explain[=HEAD]] [TEXT... | -] [OPTIONS]\n"
+    "       winnow score --jsonl [--explain[=HEAD]] < posts.jsonl [OPTIONS]\n"
     "\n"
     "Judges each TEXT, or all of standard input as one text, and prints the\n"
     "scores, what the policy makes of them, and why.\n"
@@ -33,10 +34,27 @@ static const char usage[] =
     "text,\n"
     "           \"insufficient_text\":true says that it has under 25 words.\n"
     "           Flushes when its input pauses; status 0 at its end.\n"
+    "  --explain[=HEAD]\n"
+    "           which words it hangs on: what the logit of HEAD (spam, scam, "
+    "bait,\n"
+    "           ai_text; if none is named, the flagged one with the highest "
+    "score,\n"
+    "           else the highest) loses without each word. They need not add "
+    "up.\n"
+    "           Takes a tenth of a second a text. In JSON the member\n"
+    "           \"explain\":{\"head\",\"logit\",\"window\",\"windows\","
+    "\"text\",\n"
+    "            \"words\":[{\"word\",\"weight\",\"at\":[[begin,end]]}],"
+    "\"left_out\":[]},\n"
+    "           heaviest first, at and left_out in bytes of its text, which "
+    "is\n"
+    "           hardened; null without text\n"
     "\n"
     "Examples:\n"
     "  winnow score 'Claim your prize now: http://prize.example'\n"
     "  winnow score - < letter.txt\n"
+    "  winnow score --explain=scam 'Claim your prize now: "
+    "http://prize.example'\n"
     "  winnow score --jsonl < posts.jsonl | grep '\"action\":\"remove\"'\n"
     "  winnow score --jsonl --policy.file=mine.json --score.threads=2 "
     "< posts.jsonl\n";
@@ -131,8 +149,8 @@ json_skipped(struct wn_buf *out, const struct wn_verdict *v)
 }
 
 void
-wn_score_json(
-    struct wn_buf *out, const struct wn_item *item, uint64_t line, bool more)
+wn_score_json(struct wn_buf *out, const struct wn_item *item, uint64_t line,
+    bool more, const struct wn_explanation *why)
 {
     bool first = true;
     int h;
@@ -158,6 +176,8 @@ wn_score_json(
         wn_buf_str(out, ",\"insufficient_text\":true");
     if (more)
         json_skipped(out, &item->verdict);
+    if (why != NULL)
+        wn_score_explain_json(out, why);
     wn_buf_str(out, "}\n");
 }
 
@@ -293,39 +313,68 @@ item_of(const struct wn_score *s, size_t number, const char *p, size_t len)
     return item;
 }
 
+/* What texts are read with: one of each for the one thread there is. */
+struct readers {
+    struct wn_scorer *scorer;
+    struct wn_explainer *explainer; /* NULL: nobody asked why */
+};
+
 static int
-score_text(const struct wn_score *s, struct wn_scorer *scorer, size_t number,
-    const char *p, size_t len, bool json)
+print_json(
+    const struct wn_item *item, size_t number, const struct wn_explanation *why)
 {
-    struct wn_item *item = item_of(s, number, p, len);
-    struct wn_err err = { "" };
     struct wn_buf out;
     int rc = 0;
 
+    wn_buf_init(&out, 1u << 20);
+    wn_score_json(&out, item, number, true, why);
+    if (out.failed)
+        rc = wn_cmd_fail(1, "score", "the answer is over 1 MiB");
+    else
+        fwrite(out.data, 1, out.len, stdout);
+    wn_buf_release(&out);
+    return rc;
+}
+
+static int
+score_item(const struct wn_score *s, const struct readers *r,
+    struct wn_item *item, size_t number, bool json)
+{
+    struct wn_explanation why, *asked = r->explainer != NULL ? &why : NULL;
+    struct wn_err err = { "" };
+    enum wn_status rc = wn_score_items(s, r->scorer, &item, 1, &err);
+
+    if (rc == WN_OK && asked != NULL)
+        rc = wn_score_explain(s, r->explainer, item, asked, &err);
+    if (rc != WN_OK)
+        return wn_cmd_fail(1, "score", "%s", err.text);
+    if (json)
+        return print_json(item, number, asked);
+    if (number > 1)
+        printf("\n");
+    print_table(s, item);
+    if (asked != NULL)
+        wn_score_explain_print(asked);
+    return 0;
+}
+
+static int
+score_text(const struct wn_score *s, const struct readers *r, size_t number,
+    const char *p, size_t len, bool json)
+{
+    struct wn_item *item = item_of(s, number, p, len);
+    int rc;
+
     if (item == NULL)
         return wn_cmd_fail(1, "score", "out of memory");
-    if (wn_score_items(s, scorer, &item, 1, &err) != WN_OK) {
-        rc = wn_cmd_fail(1, "score", "%s", err.text);
-    } else if (json) {
-        wn_buf_init(&out, 1u << 20);
-        wn_score_json(&out, item, number, true);
-        if (out.failed)
-            rc = wn_cmd_fail(1, "score", "the answer is over 1 MiB");
-        else
-            fwrite(out.data, 1, out.len, stdout);
-        wn_buf_release(&out);
-    } else {
-        if (number > 1)
-            printf("\n");
-        print_table(s, item);
-    }
+    rc = score_item(s, r, item, number, json);
     wn_item_free(item);
     return rc;
 }
 
 /* All of standard input, at most bytes_max. */
 static int
-score_input(const struct wn_score *s, struct wn_scorer *scorer, bool json)
+score_input(const struct wn_score *s, const struct readers *r, bool json)
 {
     char *text = malloc(s->bytes_max + 1);
     size_t len;
@@ -343,7 +392,7 @@ score_input(const struct wn_score *s, struct wn_scorer *scorer, bool json)
             "the text is over ingest.post_bytes_max, which is %zu bytes",
             s->bytes_max);
     else
-        rc = score_text(s, scorer, 1, text, len, json);
+        rc = score_text(s, r, 1, text, len, json);
     free(text);
     return rc;
 }
@@ -351,19 +400,21 @@ score_input(const struct wn_score *s, struct wn_scorer *scorer, bool json)
 static int
 score_texts(const struct wn_score *s, int argc, char **argv, bool json)
 {
-    struct wn_scorer *scorer = NULL;
+    struct readers r = { NULL, NULL };
     struct wn_err err = { "" };
     int i, rc = 0;
 
-    if (wn_scorer_new(&scorer, s->classifier, s->windows_max, &err) != WN_OK)
-        return wn_cmd_fail(1, "score", "%s", err.text);
-    if (argc == 1 || (argc == 2 && strcmp(argv[1], "-") == 0))
-        rc = score_input(s, scorer, json);
+    if (wn_scorer_new(&r.scorer, s->classifier, s->windows_max, &err) !=
+            WN_OK ||
+        wn_score_explainer(s, &r.explainer, &err) != WN_OK)
+        rc = wn_cmd_fail(1, "score", "%s", err.text);
+    else if (argc == 1 || (argc == 2 && strcmp(argv[1], "-") == 0))
+        rc = score_input(s, &r, json);
     else
         for (i = 1; i < argc && rc == 0; i++)
-            rc = score_text(
-                s, scorer, (size_t)i, argv[i], strlen(argv[i]), json);
-    wn_scorer_free(scorer);
+            rc = score_text(s, &r, (size_t)i, argv[i], strlen(argv[i]), json);
+    wn_explainer_free(r.explainer);
+    wn_scorer_free(r.scorer);
     if (fflush(stdout) != 0 && rc == 0)
         rc = wn_cmd_fail(1, "score", "standard output: %s", strerror(errno));
     return rc;
@@ -392,7 +443,8 @@ wn_cmd_score(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.", "model.", "kernels.",
         "policy.", "ingest.post_bytes_max", NULL };
-    static const char *const own[] = { "--json", "--jsonl", NULL };
+    static const char *const own[] = { "--json", "--jsonl", "--explain",
+        "--explain=", NULL };
     struct wn_score s = { 0 };
     struct wn_options *o;
     bool json, jsonl;
@@ -406,7 +458,9 @@ wn_cmd_score(int argc, char **argv)
     json = wn_cmd_take_switch(&argc, argv, "--json");
     jsonl = wn_cmd_take_switch(&argc, argv, "--jsonl");
     signal(SIGPIPE, SIG_IGN);
-    if (jsonl && argc > 1)
+    if (!wn_score_take_explain(&argc, argv, &s))
+        rc = 2;
+    else if (jsonl && argc > 1)
         rc = wn_cmd_usage("score", "--jsonl reads standard input, no TEXT");
     else if ((rc = load(&s, o)) == 0)
         rc = jsonl ? wn_score_jsonl(&s) : score_texts(&s, argc, argv, json);

@@ -1,6 +1,6 @@
 /*
- * What the two faces of `winnow score` share: score.c (people) and
- * score_jsonl.c (scripts). All of it is read-only once loaded.
+ * What the faces of `winnow score` share: score.c (people), score_jsonl.c
+ * (scripts) and score_explain.c. All of it is read-only once loaded.
  */
 #ifndef WN_CMD_SCORE_INT_H
 #define WN_CMD_SCORE_INT_H
@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "classifier/classifier.h"
+#include "classifier/explain.h"
 #include "core/buf.h"
 #include "core/item.h"
 #include "policies/policy.h"
@@ -18,6 +19,8 @@ struct wn_score {
     struct wn_classifier *classifier;
     struct wn_policy *policy;
     size_t threads, windows_max, batch_tokens, bytes_max;
+    bool explain;
+    enum wn_head explain_head; /* WN_HEADS: wn_explain_head()'s */
 };
 
 /* Parsed items (dead ones are passed over) get signals and a verdict. */
@@ -26,10 +29,26 @@ enum wn_status wn_score_items(const struct wn_score *s,
     struct wn_err *err);
 
 /* The contract's line with its newline; `line` counts from 1. `more` adds
- * what --json tells beside the contract: "skipped". */
-void wn_score_json(
-    struct wn_buf *out, const struct wn_item *item, uint64_t line, bool more);
+ * what --json tells beside the contract: "skipped"; why, NULL where nobody
+ * asked, "explain". */
+void wn_score_json(struct wn_buf *out, const struct wn_item *item,
+    uint64_t line, bool more, const struct wn_explanation *why);
 void wn_score_json_error(struct wn_buf *out, uint64_t line, const char *text);
+
+/* score_explain.c. Takes --explain[=HEAD] out of argv; false, and printed,
+ * where HEAD is none. */
+bool wn_score_take_explain(int *argc, char **argv, struct wn_score *s);
+/* For one thread; *ret stays where nobody asked. */
+enum wn_status wn_score_explainer(
+    const struct wn_score *s, struct wn_explainer **ret, struct wn_err *err);
+/* An item that was scored, or is dead; nothing is explained of one without
+ * text. */
+enum wn_status wn_score_explain(const struct wn_score *s,
+    struct wn_explainer *x, const struct wn_item *item,
+    struct wn_explanation *ret, struct wn_err *err);
+/* The member "explain" with its comma. */
+void wn_score_explain_json(struct wn_buf *out, const struct wn_explanation *e);
+void wn_score_explain_print(const struct wn_explanation *e);
 
 /* score_textless.c: lines without a text, and what they had instead. */
 #define WN_TEXTLESS_NAMES 8

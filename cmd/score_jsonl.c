@@ -274,9 +274,24 @@ parse_line(const struct flow *f, struct wn_item *item)
     }
 }
 
+/* The item's line, with why where that was asked. */
 static enum wn_status
-work(struct flow *f, struct wn_scorer *scorer, struct batch *b,
-    struct wn_err *err)
+put_item(struct flow *f, struct wn_explainer *x, struct batch *b,
+    const struct wn_item *item, uint64_t line, struct wn_err *err)
+{
+    struct wn_explanation why;
+    enum wn_status rc = WN_OK;
+
+    if (x != NULL)
+        rc = wn_score_explain(f->score, x, item, &why, err);
+    if (rc == WN_OK)
+        wn_score_json(&b->out, item, line, false, x != NULL ? &why : NULL);
+    return rc;
+}
+
+static enum wn_status
+work(struct flow *f, struct wn_scorer *scorer, struct wn_explainer *x,
+    struct batch *b, struct wn_err *err)
 {
     struct wn_item *items[WN_SCORE_BATCH_MAX];
     enum wn_status rc;
@@ -294,7 +309,7 @@ work(struct flow *f, struct wn_scorer *scorer, struct batch *b,
         if (b->items[i] == NULL)
             wn_score_json_error(&b->out, b->first_line + i, "a blank line");
         else
-            wn_score_json(&b->out, b->items[i], b->first_line + i, false);
+            rc = put_item(f, x, b, b->items[i], b->first_line + i, err);
         wn_item_free(b->items[i]);
         b->items[i] = NULL;
     }
@@ -317,22 +332,26 @@ worker(void *arg)
 {
     struct flow *f = arg;
     struct wn_scorer *scorer = NULL;
+    struct wn_explainer *x = NULL;
     struct wn_err err = { "" };
     struct batch *b;
 
     if (wn_scorer_new(&scorer, f->score->classifier, f->score->windows_max,
-            &err) != WN_OK) {
+            &err) != WN_OK ||
+        wn_score_explainer(f->score, &x, &err) != WN_OK) {
         fail(f, err.text);
+        wn_scorer_free(scorer);
         return NULL;
     }
     while ((b = wn_queue_take(f->todo)) != NULL) {
-        if (work(f, scorer, b, &err) != WN_OK) {
+        if (work(f, scorer, x, b, &err) != WN_OK) {
             fail(f, err.text);
             free_batch(b);
             break;
         }
         hand_over(f, b);
     }
+    wn_explainer_free(x);
     wn_scorer_free(scorer);
     return NULL;
 }

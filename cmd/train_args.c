@@ -56,7 +56,7 @@ const char wn_train_usage[] =
     "                     0: as many as there are (60000)\n"
     "  --weight SOURCE=X  this source counts X times that; may be given 16 "
     "times\n"
-    "  --rate X           highest rate of learning (1e-4)\n"
+    "  --rate X           highest rate of learning (3e-4)\n"
     "  --batch-tokens N   (2048)\n"
     "  --precision P      of large products: fp32, bf16 (needs AVX512-BF16), "
     "or auto,\n"

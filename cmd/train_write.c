@@ -285,29 +285,58 @@ add_sources(struct wn_buf *out, const struct wn_train_set *s)
     }
 }
 
+/* How the encoder came to what it says. */
+static void
+add_tuning(struct wn_buf *out, const struct wn_tune_conf *t,
+    const struct wn_heads *heads)
+{
+    wn_buf_printf(out,
+        "tuned on the training texts (AdamW, %g epochs of %zu texts, sources "
+        "by the root of their size, highest rate %g, dropout %g, %g of the "
+        "tokens hidden at most, %g of the texts changed as people or evaders "
+        "would) and rounded to int8 with one scale an output channel; linear "
+        "heads read the mean of its rows after",
+        t->epochs, t->epoch_rows, t->rate, t->dropout, t->mask, t->augment);
+    for (size_t e = 0; e < heads->exits; e++)
+        wn_buf_printf(out, "%s %zu",
+            e == 0                 ? ""
+            : e + 1 < heads->exits ? ","
+                                   : " and",
+            heads->after[e]);
+    wn_buf_str(out,
+        " layers, the last teaching the others; a text that nothing could "
+        "flag any more stops at an early one. ");
+}
+
 static void
 add_method(struct wn_buf *out, const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder_shape *shape)
+    const struct wn_encoder_shape *shape, const struct wn_heads *heads)
 {
     wn_buf_printf(out,
         "# %s\n\n"
         "Weights for Winnow: four heads (spam, scam, bait, ai_text), one "
-        "calibrated probability each. Made by `winnow train --heads-only`; "
-        "`winnow eval` measures them.\n\n"
+        "calibrated probability each. Made by `winnow train`; `winnow eval` "
+        "measures them.\n\n"
         "## Method\n\n"
         "Two readers see the same windows (at most 128 tokens) of the same "
         "hardened text, version %d. The first is an encoder with %zu layers "
-        "of width %zu, frozen and rounded to int8 with one scale an output "
-        "channel; a linear head reads its pooled rows. The second is linear "
-        "on hashed word 1-2-grams and character 2-4-grams, int8 too. Both "
-        "are trained with masked binary cross-entropy (an unknown label "
-        "teaches nothing) and AdaGrad; how many epochs, at which rate, and "
-        "how the two are summed is chosen on dev for each head, and the sum "
-        "is scaled there to a probability. A text's score is the highest of "
-        "its windows. A head's threshold lets 1 %% of dev's negatives "
-        "through as false positives. Seed %llu; the test file chose "
-        "nothing.\n\n",
-        conf->name, WN_TEXT_VERSION, shape->layers, shape->hidden,
+        "of width %zu, ",
+        conf->name, WN_TEXT_VERSION, shape->layers, shape->hidden);
+    if (heads->kinds)
+        add_tuning(out, &conf->tune, heads);
+    else
+        wn_buf_str(out,
+            "frozen and rounded to int8 with one scale an output channel; a "
+            "linear head reads its pooled rows. ");
+    wn_buf_printf(out,
+        "The second is linear on hashed word 1-2-grams and character "
+        "2-4-grams, int8 too. What is linear is trained with masked binary "
+        "cross-entropy (an unknown label teaches nothing) and AdaGrad; how "
+        "many epochs, at which rate, and how the two are summed is chosen on "
+        "dev for each head, and the sum is scaled there to a probability. A "
+        "text's score is the highest of its windows. A head's threshold lets "
+        "1 %% of dev's negatives through as false positives. Seed %llu; the "
+        "test file chose nothing.\n\n",
         (unsigned long long)conf->seed);
 }
 
@@ -330,7 +359,7 @@ add_figures(struct wn_buf *out, const struct wn_train_report *report)
 
 static enum wn_status
 write_card(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder_shape *shape,
+    const struct wn_encoder_shape *shape, const struct wn_heads *heads,
     const struct wn_train_set *const *sets, size_t sets_n,
     const struct wn_train_report *report, struct wn_err *err)
 {
@@ -339,11 +368,11 @@ write_card(const struct wn_train_conf_cmd *conf,
     enum wn_status rc;
 
     wn_buf_init(&out, CARD_BYTES_MAX);
-    add_method(&out, conf, shape);
+    add_method(&out, conf, shape, heads);
     add_figures(&out, report);
     wn_buf_str(&out,
         "\n## Data\n\n"
-        "| source | texts in train | of them read by the encoder |\n"
+        "| source | texts in train | of them read for the heads |\n"
         "|---|---|---|\n");
     add_sources(&out, sets[0]);
     wn_buf_str(&out, "\n");
@@ -435,7 +464,7 @@ wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
     wn_train_work_dir(conf, dir, sizeof(dir));
     rc = write_config(conf, shape, wn_tokenizer_vocab(t), m, sets, sets_n, err);
     if (rc == WN_OK)
-        rc = write_card(conf, shape, sets, sets_n, report, err);
+        rc = write_card(conf, shape, &m->heads, sets, sets_n, report, err);
     if (rc == WN_OK)
         rc = write_tensors(e, dir, m, err);
     if (rc == WN_OK)

@@ -24,22 +24,22 @@ wn_tune_defaults(struct wn_tune_conf *conf)
         .tokens = 2048,
         .threads = 1,
         .epochs = 2,
-        .rate = 1e-4,
+        .rate = 3e-4,
         .fall = 0.95,
         .dropout = 0.1,
-        .mask = 0.2,
-        .augment = 0.3,
+        .mask = 0.1,
+        .augment = 0.2,
         .seed = 1,
     };
 }
 
 static const struct wn_loss loss_conf = {
-    .exit_weight = { 0.3, 0.5, 1, 1 },
+    .exit_weight = { 0.25, 0.35, 1, 1 },
     .out_weight = { 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5 },
     .smoothing = 0.03,
     .energy = 0.05,
     .energy_at = 6,
-    .self = 1,
+    .self = 0.5,
 };
 
 struct tuning {

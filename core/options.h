@@ -39,11 +39,11 @@
     O(INGEST_FROM_START, "ingest.from_start",    BOOL, "false", "", "", "", 0, "read a file that is shorter than its cursor, or another than the cursor's, from its first byte") \
     O(INGEST_FORMAT,     "ingest.format",        ENUM, "auto", "auto|native|cloudevents|activitystreams|jetstream", "", "", 0, "envelope of the records; auto tells them apart by their marks") \
     O(INGEST_POST_BYTES, "ingest.post_bytes_max",SIZE, "1m", "1k", "16m", "bytes", 0, "a larger record becomes a dead letter")               \
-    O(INGEST_BYTES,      "ingest.bytes_max",     SIZE, "64m", "4m", "8g", "bytes", 0, "items in hand; consuming pauses at 80 % and goes on at 40 %") \
+    O(INGEST_BYTES,      "ingest.bytes_max",     SIZE, "16m", "4m", "8g", "bytes", 0, "items in hand; consuming pauses at 80 % and goes on at 40 %") \
     O(SCORE_THREADS,     "score.threads",        INT,  "0", "0", "256", "threads", 0, "scoring threads; 0: one a core")                      \
     O(SCORE_WINDOWS,     "score.windows_max",    INT,  "4", "1", "16", "windows", 0, "windows of a long text that the encoder reads")        \
     O(SCORE_BATCH,       "score.batch_tokens",   INT,  "3072", "1", "262144", "tokens", 0, "posts that a scorer takes at a time, by their estimated tokens; it never waits for more, and takes one at least") \
-    O(SCORE_DEPTH,       "score.depth",          STR,  "auto", "", "", "", 0, "layers of the encoder: auto (a text stops where nothing could flag it any more), or a number that the weights have an exit after: 3, 6 or 12 of those shipped") \
+    O(SCORE_DEPTH,       "score.depth",          STR,  "auto", "", "", "", 0, "layers of the encoder: auto (a text stops where nothing could flag it any more), or a number that the weights have an exit after") \
     O(SCORE_CACHE,       "score.cache_entries",  INT,  "65536", "0", "16777216", "windows", 0, "windows of texts whose scores are kept for copies of them, 64 bytes each; 0: none") \
     O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", 0, "folder of the weights; empty: those shipped with the binary")    \
     O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|bf16|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what the others are measured against") \

@@ -60,7 +60,14 @@
     X(SCORE_BAIT_SHARE,  "score.bait_share",   DOUBLE, "probability", VERDICT, "asks to be shared; not calibrated")       \
     X(SCORE_BAIT_TAG,    "score.bait_tag",     DOUBLE, "probability", VERDICT, "asks to tag or mention people; not calibrated") \
     X(SCORE_BAIT_COMMENT,"score.bait_comment", DOUBLE, "probability", VERDICT, "asks for a particular reply; not calibrated") \
-    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the most that score.depth allows")
+    X(SCORE_DEPTH,       "score.depth",        INT,    "layers",      VERDICT, "layers of the encoder that the text went through; a flag always comes from the most that score.depth allows") \
+    X(TEXT_COMBINING,    "text.combining",     INT,    "characters",  VERDICT, "combining marks taken out: stacks of more than a letter has, and lines through letters") \
+    X(TEXT_STYLED,       "text.styled",        INT,    "characters",  VERDICT, "letters from styled alphabets made plain: mathematical, circled, squared, fullwidth, small capitals") \
+    X(TEXT_CONFUSABLES,  "text.confusables",   INT,    "characters",  VERDICT, "letters of another alphabet that look like the word's own, made its own") \
+    X(TEXT_MIXED_SCRIPT, "text.mixed_script",  INT,    "words",       VERDICT, "words with such letters")                 \
+    X(TEXT_SPACED_WORDS, "text.spaced_words",  INT,    "words",       VERDICT, "words written letter by letter (f r e e, f.r.e.e) and put together") \
+    X(TEXT_LEET_WORDS,   "text.leet_words",    INT,    "words",       VERDICT, "words with digits or signs for letters (fr33, v1agra); read as letters in a second view of the text") \
+    X(TEXT_REPEATS,      "text.repeats",       INT,    "runs",        VERDICT, "letters repeated many times and squeezed to two")
 /* clang-format on */
 
 enum wn_signal {

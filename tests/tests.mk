@@ -39,7 +39,7 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-train bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
@@ -91,6 +91,14 @@ build/bench/models/.done: $(addprefix tests/bench/encoder/,models.py weights.py 
 	@$(BENCH_PYTHON) $< model/weights/winnow build/bench/corpus.txt $(@D)
 	@touch $@
 
+# make bench-train [TRAIN='--rounds 5 --bf16']: ours beside PyTorch. Not a part of `bench`: PyTorch is four gigabytes.
+TRAIN ?=
+bench-train: $(BUILD)/tests/bench/model_train build/bench/corpus.txt build/bench/venv/.done-train
+	@python3 -B tests/bench/train/bench.py --build $(BUILD) $(TRAIN)
+build/bench/venv/.done-train: tests/bench/train/requirements.txt | $(BENCH_PYTHON)
+	$(BENCH_PYTHON) -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
 # what they left in build/bench, as one page
 bench-report:
 	@python3 tests/bench/report.py build/bench
@@ -105,3 +113,8 @@ $(BUILD)/tests/rig/rig: $(BUILD)/tests/rig/rig.o $(BUILD)/tests/rig/check.o $(BU
 rig: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker $(KAFKA_LIBS)
 	$(BUILD)/tests/rig/rig $(RIG)
 check-kafka test-all: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker
+
+# weights that never saw a family of sources, tried on it: ten folds, each kept
+.PHONY: lofo
+lofo: $(BUILD)/winnow
+	@BUILD=$(BUILD) tests/lofo/lofo.sh $(DATA)/data $(DATA)/data/base/multilingual-e5-small build/lofo --exits 3,6

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "core/item.h"
+#include "classifier/classifier.h"
 #include "model/encoder.h"
 #include "model/ngram.h"
 #include "tests/lib/test.h"
@@ -34,7 +34,8 @@ path_in(const char *dir, const char *file)
 void
 wn_weights_joint(struct wn_joint *j)
 {
-    *j = (struct wn_joint){ .name = "winnow-test-1", .text_version = 1 };
+    *j = (struct wn_joint){ .name = "winnow-test-1",
+        .text_version = WN_TEXT_VERSION };
     for (size_t h = 0; h < WN_HEADS; h++) {
         j->head[h].mix[0] = j->head[h].mix[1] = 1;
         j->head[h].cal = (struct wn_calibration){ 1, 0 };

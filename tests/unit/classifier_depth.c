@@ -207,8 +207,10 @@ a_text_stops_where_every_head_is_far_under_its_threshold(void **state)
 
         if (items[i]->sig.v[WN_SIG_TEXT_WINDOWS].i != 1)
             continue;
-        checked++;
         logits_by_hand(&b, items[i], z, kinds);
+        if (b.r.view.n > 0)
+            continue; /* the higher of two counts */
+        checked++;
         for (size_t h = 0; h < WN_HEADS; h++)
             if (h != WN_AI_TEXT)
                 most = fmax(most, z[0][h] - log(0.9 / 0.1));

@@ -210,12 +210,15 @@ close_by_hand(struct by_hand *b)
     wn_arena_release(&b->arena);
 }
 
-/* What window i gives head h. */
+/* What window i gives each head; those of the second view follow the others. */
 static void
 window_by_hand(struct by_hand *b, size_t i, struct wn_parts *ret)
 {
-    const struct wn_window *w = &b->reading.windows.w[i];
-    const struct wn_ngram_bag *bag = wn_reading_bag(&b->reading, i);
+    struct wn_reading *r = &b->reading;
+    size_t n = r->windows.n;
+    const struct wn_window *w = i < n ? &r->windows.w[i] : &r->view.w[i - n];
+    const struct wn_ngram_bag *bag =
+        i < n ? wn_reading_bag(r, i) : wn_reading_view_bag(r, i - n);
     size_t offsets[2] = { 0, w->n };
     float pooled[1024], encoder[WN_OUTPUTS], ngram[WN_HEADS];
 
@@ -234,7 +237,7 @@ the_highest_window_is_the_score_of_a_text(void **state)
     struct by_hand b = { 0 };
     uint64_t seed = wn_test_seed();
     char text[16384];
-    int several = 0;
+    int several = 0, views = 0;
 
     (void)state;
     open_by_hand(&b);
@@ -256,7 +259,8 @@ the_highest_window_is_the_score_of_a_text(void **state)
         several += b.reading.windows.n > 1;
         for (size_t h = 0; h < WN_HEADS; h++)
             best[h] = most.encoder[h] = most.ngram[h] = -INFINITY;
-        for (size_t i = 0; i < b.reading.windows.n; i++) {
+        views += b.reading.view.n > 0;
+        for (size_t i = 0; i < b.reading.windows.n + b.reading.view.n; i++) {
             window_by_hand(&b, i, &w);
             for (size_t h = 0; h < WN_HEADS; h++) {
                 const double *m = joint.head[h].mix;
@@ -278,6 +282,7 @@ the_highest_window_is_the_score_of_a_text(void **state)
         wn_item_free(item);
     }
     assert_true(several > 20);
+    assert_true(views > 10);
     close_by_hand(&b);
 }
 

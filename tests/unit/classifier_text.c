@@ -211,7 +211,7 @@ text_sees_what_follows_a_run_of_ascii(void **state)
           "ef\x7Fg",
             "abcdefg", 1, 3 },
         { "abe\u0301@bob", "ab\u00E9@bob", 1, 0 },
-        { "a \u00E9 b  c\nd \n", "a \u00E9 b c\nd", 5, 0 },
+        { "as \u00E9 be  c\nd \n", "as \u00E9 be c\nd", 5, 0 },
         { "ab \U0001F600a 1-2", "ab \U0001F600a 1-2", 3, 0 },
         { "[a] ` {z} @", "[a] ` {z} @", 2, 0 },
         { "~\xFFz", "~\uFFFDz", 1, 0 },
@@ -237,7 +237,16 @@ text_bounds_stacks_of_marks(void **state)
         in[len++] = '\x96'; /* U+0316 */
     }
     assert_wn_ok(wn_text_harden(&text, in, len, &err), &err);
+    assert_string_equal(text.data, "z");
+    assert_int_equal(text.combining, (len - 1) / 2);
+
+    /* points of Hebrew, which letters have several of */
+    memcpy(in, "\u05D0", 2);
+    for (len = 2; len < 60; len += 2)
+        memcpy(in + len, "\u05B0", 2);
+    assert_wn_ok(wn_text_harden(&text, in, len, &err), &err);
     assert_int_equal(text.chars, 1 + WN_TEXT_MARKS_MAX);
+    assert_int_equal(text.combining, 29 - WN_TEXT_MARKS_MAX);
 }
 
 static void
@@ -279,7 +288,9 @@ assert_idempotent(const char *in, size_t len)
     if (text.len != once_len || memcmp(once, text.data, once_len) != 0)
         fail_msg("not idempotent: \"%.*s\" -> \"%s\" -> \"%s\"", (int)len, in,
             once, text.data);
-    if (text.zero_width + text.bidi + text.tags + text.invalid != 0)
+    if (text.zero_width + text.bidi + text.tags + text.invalid +
+            text.spaced_words + text.repeats !=
+        0)
         fail_msg("hardened text still hides: \"%s\"", once);
     free(once);
 }
@@ -316,7 +327,11 @@ text_hardened_again_does_not_change(void **state)
         "a", "user", "RT ", ": ", ".", "b.co", " ", "\n", "://", "lt;",
         "\u200D", "\u0301", "\uFE0F", "\u0344", "\u1100\u1161", "\u037E",
         "\uFF20", "\uFF06", "\uFDFA", "\U0001F468", "\xff", "&#769;", "_", "-",
-        "\u0345\u0300", "\u00E9", ";", "+", "\u4F60", "&zwj;" };
+        "\u0345\u0300", "\u00E9", ";", "+", "\u4F60", "&zwj;", "b ", " c", "  ",
+        "d.", "-f", "e", "eee", "\u0435", "\u043E\u043D", "\u03B1", "X",
+        "\u0422", "\u0336", "\u0332", "\U0001F1E9", "\U0001F1EA", "\U0001F170",
+        "\U0001F193", "\u249C", "&#127465;", "&#x1F1EA;", "&#x1F150;", "&ETH",
+        "\u1D00", "\u0299", "\u1DA6", "0123456789", "\u05B0", "t t", "_" };
     uint64_t seed = wn_test_seed();
     char in[512];
 
@@ -382,6 +397,14 @@ text_takes_linear_time_on_hostile_megabytes(void **state)
 }
 
 static int
+start(void **state)
+{
+    (void)state;
+    wn_text_init(&text);
+    return 0;
+}
+
+static int
 finish(void **state)
 {
     (void)state;
@@ -404,8 +427,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(text_reads_every_byte_of_u0000),
     cmocka_unit_test(text_hardened_again_does_not_change),
     cmocka_unit_test(text_of_every_single_character_is_stable),
-    cmocka_unit_test_teardown(
-        text_takes_linear_time_on_hostile_megabytes, finish),
+    cmocka_unit_test(text_takes_linear_time_on_hostile_megabytes),
 };
 
-WN_TEST_MAIN("classifier_text", tests)
+int
+main(void)
+{
+    return wn_test_run("classifier_text", tests,
+        sizeof(tests) / sizeof(tests[0]), start, finish);
+}

@@ -180,7 +180,7 @@ weights_with_a_wrong_config_are_refused(void **state)
         const char *path, *value, *says;
     } wrong[] = {
         { "winnow", NULL, "no object \"winnow\"" },
-        { "winnow.text_version", "2", "text version 2" },
+        { "winnow.text_version", "1", "text version 1" },
         { "winnow.text_version", NULL, "winnow.text_version" },
         { "winnow.format", "2", "winnow.format is 2" },
         { "winnow.format", "\"1\"", "winnow.format" },

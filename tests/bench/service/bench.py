@@ -321,6 +321,8 @@ def not_encoder(first, last):
     threads = sorted((last["threads"][t] - first["threads"].get(t, 0) for t in last["threads"]), reverse=True)
     scorers = sum(threads[:SCORERS])
     scoring = sum(stages[k] for k in ("parse", "text", "encode", "policy"))
+    if scoring <= 0:  # of a run so short that all was scored before the first look: no share to tell
+        return float("nan"), stages, threads
     encoder = scorers * stages["encode"] / scoring
     return 1 - encoder / (last["own"] - first["own"]), stages, threads
 
