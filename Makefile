@@ -7,6 +7,7 @@
 #   make check-db   storage against a private PostgreSQL
 #   make check-kafka  ingest and the service against a private Apache Kafka and PostgreSQL
 #   make bench      all benchmarks: bench-store, bench-tokenizer, bench-encoder [ISA=avx2], bench-service
+#   make bench-precision  int8 beside fp32 on the texts of $(DATA) [EVERY=5]
 #   make bench-report  build/bench/report.html of what they measured
 #   make layers     who includes whom; fails on an include that the table forbids
 #   make headers    compiles each header alone

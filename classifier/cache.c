@@ -20,7 +20,7 @@ struct entry {
     uint64_t used; /* the set's clock; 0: empty */
 };
 
-_Static_assert(sizeof(struct entry) == 64, "a line of the cache");
+_Static_assert(sizeof(struct entry) == 64, "as score.cache_entries says");
 
 struct set {
     struct entry way[WAYS];

@@ -28,7 +28,8 @@ struct wn_said {
     uint32_t depth;
 };
 
-/* Room for about `entries` windows, 64 bytes each; NULL without memory. */
+/* Room for `entries` windows or more, up to twice as many (sets are a power of
+ * two), 64 bytes each and a clock for eight; NULL without memory. */
 struct wn_cache *wn_cache_new(size_t entries);
 void wn_cache_free(struct wn_cache *c); /* accepts NULL */
 

@@ -29,7 +29,7 @@ enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */
 _Static_assert(WN_BAITS == WN_KINDS_OUT, "the model has our kinds of bait");
 _Static_assert(PACK_TOKENS >= WN_WINDOW_TOKENS, "a pack takes any window");
 _Static_assert(WN_ITEM_WEIGHT_MAX == WN_WINDOWS_MAX * WN_WINDOW_TOKENS,
-    "no text has more tokens for the encoder");
+    "no view of a text has more tokens for the encoder");
 
 /* An item of the group: its windows' highest logits so far. */
 struct open {

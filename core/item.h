@@ -136,7 +136,8 @@ struct wn_item {
 struct wn_item *wn_item_new(size_t bytes_max);
 void wn_item_free(struct wn_item *item); /* accepts NULL */
 /* About how many tokens its record has for the encoder: four bytes each, up to
- * what all windows of the longest text have. */
+ * what all windows of the longest text have (once: where a text is read in
+ * a second view too, the same again at most). */
 size_t wn_item_weight(const struct wn_item *item);
 
 #endif

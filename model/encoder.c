@@ -34,7 +34,7 @@ const char *const wn_precision_names[WN_PRECISIONS] = {
     [WN_INT8] = "int8",
 };
 
-/* "avx2 int8", "fp32", "avx512vnni int8, 2 of 6 layers fp32" */
+/* "avx2 int8", "fp32", "avx512vnni int8, 2 of 6 layers finer" */
 static void
 say_what_runs(struct wn_encoder *e)
 {

@@ -1,5 +1,5 @@
 /*
- * A layer in int8: five products on codes, and between them LayerNorm, GELU
+ * A layer in int8: four products on codes, and between them LayerNorm, GELU
  * and attention, each of which leaves the codes that the next product reads.
  *
  * What the queries carry (log2(e) / sqrt D, for softmax by powers of two) is

@@ -1,11 +1,12 @@
 /*
  * From a weight file's tensors to the encoder's arrays.
  *
- * Every tensor is found by its name in one of three spellings of the family,
- * its shape is compared with config.json's, and it is converted to floats
- * into one block whose size is computed first. Tensors that are not asked for
- * (position_ids, heads of other tasks) are left alone, but layers beyond those
- * of config.json are an error.
+ * Every tensor is found by its name as the family spells it, behind one of the
+ * known prefixes, and its shape is compared with config.json's. What stays in
+ * fp32 is converted into one block whose size is computed first; matrices of
+ * other layers pass through scratch to be packed. Tensors that are not asked
+ * for (position_ids, heads of other tasks) are left alone, but layers beyond
+ * those of config.json are an error.
  */
 #include <math.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ load(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
     return WN_OK;
 }
 
-/* scratch: where an int8 layer's weights are until they are packed; NULL: they
+/* scratch: where weights are until they are packed, as int8 or bf16; NULL: they
  * stay as floats. */
 static void
 alloc_linear(struct wn_encoder *e, struct wn_linear *l, size_t out, size_t in,

@@ -1,6 +1,6 @@
 /*
- * The inner loops of the int8 encoder: one table of functions for each
- * instruction set, and weights packed for it.
+ * The inner loops of the encoder in int8 and bf16: one table of functions for
+ * each instruction set, and weights packed for it.
  *
  * Codes. A row of activations is unsigned bytes 0 .. code_max with one fp32
  * scale, either around a middle (value = scale * (code - zero)) or above a
@@ -76,7 +76,8 @@ struct wn_kernels {
     unsigned code_max[2]; /* best code_max at depth 1 and 2                 */
 
     /* out (T, n) = the sums of columns [first, first + n) as integers, rows
-     * `stride` apart. n and first are multiples of 64. */
+     * `stride` apart. n and first are multiples of 64. What tests compare;
+     * the encoder takes store(), add() and activate(). */
     void (*sums)(const struct wn_q8 *w, size_t first, size_t n,
         const uint8_t *codes, size_t t, int32_t *out, size_t stride);
     /* out (T, n) = y of columns [first, first + n), in state_bytes. */

@@ -1,7 +1,8 @@
 /*
  * AVX-512 with VNNI and bf16: queries, keys and values are kept in bf16, and
  * attention multiplies pairs of them (vdpbf16ps), summing in fp32. Twice the
- * products a cycle; scores have 8 bits, as have the codes around them.
+ * products a cycle; scores have 8 bits, as have the codes around them. The
+ * product of bf16 layers is on the same instruction.
  */
 #include "model/kernels/kernels_avx512.inc"
 
