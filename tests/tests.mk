@@ -32,7 +32,7 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-train bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
@@ -82,6 +82,14 @@ build/bench/corpus.txt: tests/bench/encoder/corpus.py
 build/bench/models/.done: $(addprefix tests/bench/encoder/,models.py weights.py ort.py) build/bench/corpus.txt \
     build/bench/venv/.done model/weights/winnow/model.safetensors
 	@$(BENCH_PYTHON) $< model/weights/winnow build/bench/corpus.txt $(@D)
+	@touch $@
+
+# make bench-train [TRAIN='--rounds 5 --bf16']: ours beside PyTorch. Not a part of `bench`: PyTorch is four gigabytes.
+TRAIN ?=
+bench-train: $(BUILD)/tests/bench/model_train build/bench/corpus.txt build/bench/venv/.done-train
+	@python3 -B tests/bench/train/bench.py --build $(BUILD) $(TRAIN)
+build/bench/venv/.done-train: tests/bench/train/requirements.txt | $(BENCH_PYTHON)
+	$(BENCH_PYTHON) -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 # what they left in build/bench, as one page
