@@ -175,6 +175,7 @@ largest(const struct corpus *c, size_t batch)
 
 /* --- training --- */
 
+/* Where the trainer has it. */
 static void
 use_bf16(struct wn_net *net)
 {

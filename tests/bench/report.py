@@ -21,6 +21,7 @@ COMMANDS = {
     "service.json": "make bench-service",
     "tokenizer.json": "make bench-tokenizer",
     "store.json": "make bench-store",
+    "train.json": "make bench-train",
 }
 WIDTH, BARS_LEFT, BARS_RIGHT, BAR, STEP = 760, 290, 570, 14, 22
 ENGINES = {"winnow": "winnow", "ort": "ONNX Runtime", "ct2": "CTranslate2"}
@@ -254,13 +255,39 @@ def store(folder):
     return out + table(["table", "mean bytes of a row"], list(s["mean_row_bytes"].items()))
 
 
+def training(folder):
+    out, t = folder.heading("Training beside PyTorch on the CPU", ["train.json"]), folder.files.get("train.json")
+    if t is None:
+        return out
+    out += paragraph(f"Batches of {t['batch']} posts, {t['posts']} a pass, {t['rounds']} rounds, dropout {t['dropout']:g}; "
+                     "whiskers are the least and most. Tokens are real ones; GFLOP/s count no padding. Padded: posts in order "
+                     "of arrival, as ours; sorted: batches of posts of like lengths.")
+    for shape, about in t["shapes"].items():
+        for threads, figures in about["threads"].items():
+            out += training_rates(f"{shape}, threads: {threads}", figures)
+    return out + (paragraph("not measured: " + ", ".join(t["missing"]), "missing") if t["missing"] else "")
+
+
+def training_rates(title, figures):
+    bars, rows = [], []
+    for name, r in figures["rows"].items():
+        label, cpu = name.replace("_", " "), r["tok_s"]["cpu"]
+        against = figures["ratio"].get(f"winnow_vs_{name}", {})
+        ratio = times(against["cpu"]["of_medians"]) if against else ""
+        bars.append(Bar(label, cpu["median"], name.startswith("winnow"), (cpu["min"], cpu["max"]), ratio))
+        rows.append([label, cpu["median"], r["tok_s"]["wall"]["median"], *(r["gflop_s"][c]["median"] for c in ("cpu", "wall")),
+                     f"{r['padding_share']:.0%}", f"{r['adamw_share']:.0%}", r["peak_mb"], r["idle_mb"]])
+    return chart(title, "tokens/s by CPU time, median", bars, "winnow's GFLOP/s ÷ this") + table(
+        ["", "tokens/s", "by wall time", "GFLOP/s", "by wall time", "padding", "AdamW", "peak MB", "MB before the network"], rows)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Folder(sys.argv[1])
     try:
         sections = [encoder(folder, "Encoder", "encoder"), encoder(folder, "Encoder, held to AVX2", "encoder-avx2"),
-                    service(folder), tokenizer(folder), store(folder)]
+                    service(folder), tokenizer(folder), store(folder), training(folder)]
     except KeyError as e:
         sys.exit(f"bench-report: {folder.path}: a file is of another version, without {e}: measure again")
     path = os.path.join(folder.path, "report.html")

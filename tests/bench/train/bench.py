@@ -220,6 +220,9 @@ def main():
     except EngineFailed as e:
         sys.exit(f"bench-train: an engine ended: {e}")
     print_goals(shapes)
+    if about["load_at_start"] > 1:
+        print(f"bench-train: the machine was busy (load {about['load_at_start']:.1f}): two threads of PyTorch spin while they "
+              "wait for each other, so ratios with two threads are too good", file=sys.stderr)
     for name, why in missing.items():
         print(f"bench-train: {name} does not run: {why}", file=sys.stderr)
     print()
