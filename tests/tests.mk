@@ -113,3 +113,12 @@ $(BUILD)/tests/rig/rig: $(BUILD)/tests/rig/rig.o $(BUILD)/tests/rig/check.o $(BU
 rig: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker $(KAFKA_LIBS)
 	$(BUILD)/tests/rig/rig $(RIG)
 check-kafka test-all: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker
+
+# --- conformance of the policy language: build/cel-conformance FOLDER runs any folder of such cases ---
+CEL_CASES = $(DATA)/conformance/cel
+$(BUILD)/cel-conformance: $(BUILD)/tests/conformance/policies_cel.o $(call liblist,policies)
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+.PHONY: conformance
+conformance: $(BUILD)/cel-conformance
+	@if [ -d '$(CEL_CASES)' ]; then $< '$(CEL_CASES)'; \
+	else echo 'conformance: skipped: $(CEL_CASES) is not there (DATA= names the data)'; fi
