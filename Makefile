@@ -4,6 +4,7 @@
 #   make run        sets up what is missing and runs the main job on the embedded default
 #   make test       installs what tests need and passes everything but fuzz
 #   make check      unit, golden and command tests: no server   [T='policy_*' S=7 SAN=address,undefined|thread]
+#   make conformance  the policy language against the standard's cases in $(DATA)/conformance/cel
 #   make check-db   storage against a private PostgreSQL
 #   make check-kafka  ingest and the service against a private Apache Kafka and PostgreSQL
 #   make bench      all benchmarks but the next two: bench-store, bench-tokenizer, bench-encoder [ISA=avx2], bench-service

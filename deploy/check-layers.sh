@@ -7,7 +7,7 @@ allowed() {
     core) echo "sodium" ;;
     model) echo "core cblas openblas unicode jansson intrinsics" ;;
     classifier) echo "core model unicode" ;;
-    policies) echo "core jansson" ;;
+    policies) echo "core jansson unicode" ;;
     storage) echo "core libpq" ;;
     ingest) echo "core classifier policies storage librdkafka jansson" ;;
     console) echo "core classifier policies storage microhttpd jansson" ;;

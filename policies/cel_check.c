@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "policies/cel_int.h"
+#include "policies/cel_fn.h"
 
 #define DYN (&wn_cel_types[WN_CEL_DYN])
 #define NAME_CHAIN_MAX 256 /* bytes of a dotted name */
@@ -26,23 +26,14 @@ static const char *const op_names[] = {
 };
 /* clang-format on */
 
-struct checker {
-    struct wn_cel_lexer *lx;
-    const struct wn_cel_env *env;
-    size_t *scans;
-    struct wn_cel_run *run; /* for constant maps */
-};
-
-static enum wn_status check(struct checker *ck, struct wn_cel_node *n);
-
 static enum wn_status
-fail_memory(const struct checker *ck, const struct wn_cel_node *n)
+fail_memory(const struct wn_cel_checker *ck, const struct wn_cel_node *n)
 {
     return wn_cel_fail(ck->lx, n->at, "the policy takes too much memory");
 }
 
 static enum wn_status
-fail_types(const struct checker *ck, const struct wn_cel_node *n,
+fail_types(const struct wn_cel_checker *ck, const struct wn_cel_node *n,
     const char *verb, const char *hint)
 {
     char a[64], b[64];
@@ -60,14 +51,25 @@ var_name(const void *names, size_t i)
     return ((const struct wn_cel_var *)names)[i].name;
 }
 
-/* "a.b.c" of a chain of selections that begins with a name; 0 if it is none
- * or too long for any name there is. */
+/* The name that a chain of selections begins with, or NULL. */
+static const struct wn_cel_node *
+base_of(const struct wn_cel_node *n)
+{
+    while (n->op == WN_OP_SELECT)
+        n = n->kids[0];
+    return n->op == WN_OP_NAME || n->op == WN_OP_ROOT ? n : NULL;
+}
+
+/* "a.b.c" of such a chain; 0 if it is none or too long for any name there
+ * is. */
 static size_t
 chain_text(const struct wn_cel_node *n, char *buf)
 {
     size_t len = 0;
 
-    if (n->op == WN_OP_SELECT) {
+    if (n->op == WN_OP_ROOT) {
+        n = n->kids[0];
+    } else if (n->op == WN_OP_SELECT) {
         len = chain_text(n->kids[0], buf);
         if (len == 0 || len + 1 >= NAME_CHAIN_MAX)
             return 0;
@@ -79,6 +81,20 @@ chain_text(const struct wn_cel_node *n, char *buf)
         return 0;
     memcpy(buf + len, n->name.p, n->name.len);
     return len + n->name.len;
+}
+
+bool
+wn_cel_find_local(
+    const struct wn_cel_checker *ck, struct wn_str name, uint32_t *ret)
+{
+    for (uint32_t i = ck->locals_n; i-- > 0;) {
+        if (ck->locals[i].name.len == name.len &&
+            memcmp(ck->locals[i].name.p, name.p, name.len) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -94,32 +110,61 @@ find_var(const struct wn_cel_env *env, const char *p, size_t len, uint32_t *ret)
     return false;
 }
 
-/* Makes the longest part of a chain that is a variable into one. */
+/* A variable, or the name of a type. */
 static bool
-resolve(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
+resolve_one(struct wn_cel_checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
 {
     char buf[NAME_CHAIN_MAX];
     size_t len = chain_text(n, buf);
 
-    if (len > 0 && find_var(ck->env, buf, len, &n->index)) {
+    if (len == 0)
+        return false;
+    if (find_var(ck->env, buf, len, &n->index)) {
         n->type = op == WN_OP_VAR ? ck->env->vars[n->index].type
                                   : &wn_cel_types[WN_CEL_BOOL];
         n->op = op;
-        n->kids_n = 0;
-        return true;
+    } else if (op == WN_OP_VAR && wn_cel_type_find(buf, len, &n->value.type)) {
+        n->op = WN_OP_CONST;
+        n->value.kind = WN_CEL_TYPE;
+        n->type = &wn_cel_types[WN_CEL_TYPE];
+    } else {
+        return false;
     }
-    return n->op == WN_OP_SELECT && resolve(ck, n->kids[0], WN_OP_VAR);
+    n->kids_n = 0;
+    return true;
+}
+
+/* Makes the longest part of a chain that is a variable into one. A variable
+ * of a macro comes first, unless a dot stands before the name. */
+static bool
+resolve(struct wn_cel_checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
+{
+    struct wn_cel_node *base = n;
+
+    while (base->op == WN_OP_SELECT)
+        base = base->kids[0];
+    if (base->op == WN_OP_NAME &&
+        wn_cel_find_local(ck, base->name, &base->index)) {
+        base->op = WN_OP_LOCAL;
+        base->type = ck->locals[base->index].type;
+        return base != n || op == WN_OP_VAR;
+    }
+    for (;; n = n->kids[0], op = WN_OP_VAR) {
+        if (resolve_one(ck, n, op))
+            return true;
+        if (n->op != WN_OP_SELECT)
+            return false;
+    }
 }
 
 static enum wn_status
-fail_name(struct checker *ck, const struct wn_cel_node *n)
+fail_name(struct wn_cel_checker *ck, const struct wn_cel_node *n)
 {
     char buf[NAME_CHAIN_MAX];
     size_t len = chain_text(n, buf);
     const char *near;
 
-    while (n->op == WN_OP_SELECT)
-        n = n->kids[0];
+    n = base_of(n);
     if (len == 0)
         return wn_cel_fail(ck->lx, n->at, "no such signal");
     near = wn_suggest(buf, len, var_name, ck->env->vars, ck->env->n);
@@ -131,42 +176,57 @@ fail_name(struct checker *ck, const struct wn_cel_node *n)
         (int)len, buf, near);
 }
 
-static bool
-begins_with_name(const struct wn_cel_node *n)
-{
-    while (n->op == WN_OP_SELECT)
-        n = n->kids[0];
-    return n->op == WN_OP_NAME;
-}
-
 /* A name, or a.b where a is a map. op is SELECT or HAS. */
 static enum wn_status
-check_select(struct checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
+check_select(
+    struct wn_cel_checker *ck, struct wn_cel_node *n, enum wn_cel_op op)
 {
     const struct wn_cel_type *from;
     char buf[64];
     enum wn_status rc;
 
-    if (begins_with_name(n) &&
+    if (base_of(n) != NULL &&
         !resolve(ck, n, op == WN_OP_HAS ? WN_OP_HAS_VAR : WN_OP_VAR))
         return fail_name(ck, n);
     if (n->op != WN_OP_SELECT)
         return WN_OK;
-    rc = check(ck, n->kids[0]);
+    rc = wn_cel_check_node(ck, n->kids[0]);
     if (rc != WN_OK)
         return rc;
     from = n->kids[0]->type;
-    if (!wn_cel_is_kind(from, WN_CEL_MAP))
+    if (!wn_cel_is_kind(from, WN_CEL_MAP) && from->kind != WN_CEL_OPTIONAL)
         return wn_cel_fail(ck->lx, n->at, "%s has no members",
             wn_cel_type_text(from, buf, sizeof(buf)));
     n->op = op;
-    n->type = op == WN_OP_HAS      ? &wn_cel_types[WN_CEL_BOOL]
-              : from->elem != NULL ? from->elem
-                                   : DYN;
+    if (op == WN_OP_HAS)
+        n->type = &wn_cel_types[WN_CEL_BOOL];
+    else if (from->kind == WN_CEL_OPTIONAL)
+        n->type = from;
+    else
+        n->type = from->elem != NULL ? from->elem : DYN;
     return WN_OK;
 }
 
 /* --- calls --- */
+
+static const struct wn_cel_type *
+join(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    if (a == NULL)
+        return b;
+    return wn_cel_same_type(a, b) ? a : DYN;
+}
+
+/* Two functions that take any number of arguments; CALL for the others. */
+static enum wn_cel_op
+extreme_of(struct wn_str name)
+{
+    if (name.len == 13 && memcmp(name.p, "math.greatest", 13) == 0)
+        return WN_OP_GREATEST;
+    if (name.len == 10 && memcmp(name.p, "math.least", 10) == 0)
+        return WN_OP_LEAST;
+    return WN_OP_CALL;
+}
 
 static bool
 call_is(const struct wn_cel_node *n, const char *name)
@@ -176,7 +236,7 @@ call_is(const struct wn_cel_node *n, const char *name)
 }
 
 static enum wn_status
-check_has(struct checker *ck, struct wn_cel_node *n)
+check_has(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     struct wn_cel_node *kid = n->kids_n == 1 ? n->kids[0] : NULL;
     size_t at = n->at;
@@ -212,14 +272,11 @@ fn_name(const void *names, size_t i)
 }
 
 static enum wn_status
-fail_no_function(const struct checker *ck, const struct wn_cel_node *n)
+fail_no_function(const struct wn_cel_checker *ck, const struct wn_cel_node *n)
 {
     int len = n->name.len < 60 ? (int)n->name.len : 60;
     const char *near;
 
-    if (wn_cel_fn_later(n->name))
-        return wn_cel_fail(ck->lx, n->at,
-            "%.*s() is not supported by this version", len, n->name.p);
     near =
         wn_suggest(n->name.p, n->name.len, fn_name, wn_cel_fns, wn_cel_fns_n);
     if (near == NULL)
@@ -231,7 +288,7 @@ fail_no_function(const struct checker *ck, const struct wn_cel_node *n)
 
 /* The function exists; its arguments are not what it takes. */
 static enum wn_status
-fail_arguments(const struct checker *ck, const struct wn_cel_node *n,
+fail_arguments(const struct wn_cel_checker *ck, const struct wn_cel_node *n,
     const struct wn_cel_fn *fn)
 {
     char a[64];
@@ -271,44 +328,136 @@ find_name(const struct wn_cel_node *n)
     return near;
 }
 
-/* The name first: the arguments of a macro would not check. */
+/* math.abs(x) and the like: what stands before the dot is a part of the
+ * function's name, and no argument. */
 static enum wn_status
-check_call(struct checker *ck, struct wn_cel_node *n)
+join_name(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
-    const struct wn_cel_fn *near = find_name(n);
+    const struct wn_cel_node *base = n->member ? base_of(n->kids[0]) : NULL;
+    char buf[NAME_CHAIN_MAX];
+    struct wn_str full = { buf, 0 };
+    uint32_t local;
+
+    if (base == NULL ||
+        (base->op == WN_OP_NAME && wn_cel_find_local(ck, base->name, &local)))
+        return WN_OK;
+    full.len = chain_text(n->kids[0], buf);
+    if (full.len == 0 || full.len + 1 + n->name.len > sizeof(buf))
+        return WN_OK;
+    buf[full.len++] = '.';
+    memcpy(buf + full.len, n->name.p, n->name.len);
+    full.len += n->name.len;
+    if (wn_cel_fn_find(full, false) == NULL && extreme_of(full) == WN_OP_CALL)
+        return WN_OK;
+    full.p = wn_arena_strndup(ck->lx->arena, full.p, full.len);
+    if (full.p == NULL)
+        return fail_memory(ck, n);
+    n->name = full;
+    n->member = false;
+    n->kids++;
+    n->kids_n--;
+    return WN_OK;
+}
+
+/* Numbers of any type, or one list of them. */
+static enum wn_status
+check_extreme(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *type = NULL, *t;
+    char a[64];
+
+    n->op = extreme_of(n->name);
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        t = n->kids[i]->type;
+        if (n->kids_n == 1 && t->kind == WN_CEL_LIST)
+            t = t->elem;
+        if (!wn_cel_numeric(t) && t->kind != WN_CEL_DYN)
+            return wn_cel_fail(ck->lx, n->at, "%.*s() takes numbers, not %s",
+                (int)n->name.len, n->name.p, wn_cel_type_text(t, a, sizeof(a)));
+        type = join(type, t);
+    }
+    if (type == NULL)
+        return wn_cel_fail(ck->lx, n->at, "%.*s() takes numbers or a list",
+            (int)n->name.len, n->name.p);
+    n->type = type;
+    return WN_OK;
+}
+
+static enum wn_status
+check_kids(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    enum wn_status rc = WN_OK;
+
+    for (uint32_t i = 0; rc == WN_OK && i < n->kids_n; i++)
+        rc = wn_cel_check_node(ck, n->kids[i]);
+    return rc;
+}
+
+/* A pattern that is a constant is compiled now, and refused now. */
+static enum wn_status
+set_function(struct wn_cel_checker *ck, struct wn_cel_node *n,
+    const struct wn_cel_fn *fn)
+{
+    const char *why = NULL;
+
+    n->fn = fn;
+    n->type = &wn_cel_types[fn->ret];
+    *ck->scans += fn->scans && n->kids[0]->op != WN_OP_CONST;
+    if (fn->call != wn_cel_matches || n->kids_n != 2 ||
+        n->kids[1]->op != WN_OP_CONST ||
+        n->kids[1]->value.kind != WN_CEL_STRING)
+        return WN_OK;
+    n->regex = wn_cel_regex_new(ck->lx->arena, NULL, n->kids[1]->value.s, &why);
+    if (n->regex == NULL)
+        return wn_cel_fail(ck->lx, n->kids[1]->at, "matches(): %s", why);
+    return WN_OK;
+}
+
+/* Nothing is known of the arguments: the first overload stands for all. */
+static enum wn_status
+set_unchecked(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_fn *fn = wn_cel_fn_find(n->name, n->member);
+
+    if (fn == NULL || n->kids_n > WN_CEL_ARGS_MAX)
+        return fail_no_function(ck, n);
+    return set_function(ck, n, fn);
+}
+
+/* The name first: an unknown function is the better error. */
+static enum wn_status
+check_call(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_fn *near;
+    bool is_macro = false;
+    enum wn_status rc;
 
     if (!n->member && call_is(n, "has"))
         return check_has(ck, n);
+    rc = wn_cel_check_macro(ck, n, &is_macro);
+    if (rc == WN_OK && !is_macro)
+        rc = join_name(ck, n);
+    if (rc != WN_OK || is_macro)
+        return rc;
+    near = find_name(n);
+    if (near == NULL && extreme_of(n->name) == WN_OP_CALL)
+        return fail_no_function(ck, n);
+    rc = check_kids(ck, n);
+    if (rc != WN_OK)
+        return rc;
+    if (!n->member && extreme_of(n->name) != WN_OP_CALL)
+        return check_extreme(ck, n);
     if (near == NULL)
         return fail_no_function(ck, n);
-    for (uint32_t i = 0; i < n->kids_n; i++) {
-        enum wn_status rc = check(ck, n->kids[i]);
-
-        if (rc != WN_OK)
-            return rc;
-    }
-    for (size_t i = 0; i < wn_cel_fns_n; i++) {
-        const struct wn_cel_fn *fn = &wn_cel_fns[i];
-
-        if (!call_is(n, fn->name) || !takes(fn, n))
-            continue;
-        n->fn = fn;
-        n->type = &wn_cel_types[fn->ret];
-        *ck->scans += fn->scans && n->kids[0]->op != WN_OP_CONST;
-        return WN_OK;
-    }
+    if (ck->env->unchecked)
+        return set_unchecked(ck, n);
+    for (size_t i = 0; i < wn_cel_fns_n; i++)
+        if (call_is(n, wn_cel_fns[i].name) && takes(&wn_cel_fns[i], n))
+            return set_function(ck, n, &wn_cel_fns[i]);
     return fail_arguments(ck, n, near);
 }
 
 /* --- literals --- */
-
-static const struct wn_cel_type *
-join(const struct wn_cel_type *a, const struct wn_cel_type *b)
-{
-    if (a == NULL)
-        return b;
-    return wn_cel_same_type(a, b) ? a : DYN;
-}
 
 static bool
 all_const(const struct wn_cel_node *n)
@@ -321,8 +470,8 @@ all_const(const struct wn_cel_node *n)
 
 /* Every step-th kid from `from`, as an array of values. */
 static struct wn_cel_value *
-const_kids(struct checker *ck, const struct wn_cel_node *n, uint32_t from,
-    uint32_t step)
+const_kids(struct wn_cel_checker *ck, const struct wn_cel_node *n,
+    uint32_t from, uint32_t step)
 {
     struct wn_cel_value *v =
         wn_arena_array(ck->lx->arena, n->kids_n / step + 1, sizeof(*v));
@@ -333,7 +482,7 @@ const_kids(struct checker *ck, const struct wn_cel_node *n, uint32_t from,
 }
 
 static enum wn_status
-check_list(struct checker *ck, struct wn_cel_node *n)
+check_list(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     struct wn_cel_type *type = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
     enum wn_status rc;
@@ -342,7 +491,7 @@ check_list(struct checker *ck, struct wn_cel_node *n)
         return fail_memory(ck, n);
     type->kind = WN_CEL_LIST;
     for (uint32_t i = 0; i < n->kids_n; i++) {
-        rc = check(ck, n->kids[i]);
+        rc = wn_cel_check_node(ck, n->kids[i]);
         if (rc != WN_OK)
             return rc;
         type->elem = join(type->elem, n->kids[i]->type);
@@ -352,6 +501,7 @@ check_list(struct checker *ck, struct wn_cel_node *n)
     n->type = type;
     if (!all_const(n))
         return WN_OK;
+    memset(&n->value, 0, sizeof(n->value));
     n->value.kind = WN_CEL_LIST;
     n->value.seq.n = n->kids_n;
     n->value.seq.v = const_kids(ck, n, 0, 1);
@@ -363,7 +513,7 @@ check_list(struct checker *ck, struct wn_cel_node *n)
 
 /* A map of constants becomes one; a key given twice is seen here already. */
 static enum wn_status
-fold_map(struct checker *ck, struct wn_cel_node *n)
+fold_map(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     struct wn_cel_value map = { .kind = WN_CEL_MAP };
 
@@ -374,7 +524,9 @@ fold_map(struct checker *ck, struct wn_cel_node *n)
     for (; map.seq.n < n->kids_n / 2; map.seq.n++) {
         struct wn_cel_value found;
 
-        wn_cel_run_init(ck->run, NULL);
+        wn_cel_run_reset(ck->run);
+        if (!wn_cel_is_key(&n->kids[2 * map.seq.n]->value))
+            return WN_OK; /* not checked: an error when it is evaluated */
         found = wn_cel_in(ck->run, &n->kids[2 * map.seq.n]->value, &map);
         if (found.kind != WN_CEL_BOOL || found.b)
             return wn_cel_fail(ck->lx, n->kids[2 * map.seq.n]->at,
@@ -385,8 +537,15 @@ fold_map(struct checker *ck, struct wn_cel_node *n)
     return WN_OK;
 }
 
+static bool
+may_be_key(enum wn_cel_kind kind)
+{
+    return kind == WN_CEL_DYN || kind == WN_CEL_BOOL || kind == WN_CEL_INT ||
+           kind == WN_CEL_UINT || kind == WN_CEL_STRING;
+}
+
 static enum wn_status
-check_map(struct checker *ck, struct wn_cel_node *n)
+check_map(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     struct wn_cel_type *type = wn_arena_zalloc(ck->lx->arena, sizeof(*type));
     enum wn_status rc;
@@ -398,12 +557,11 @@ check_map(struct checker *ck, struct wn_cel_node *n)
         const struct wn_cel_type **part = i % 2 ? &type->elem : &type->key;
         enum wn_cel_kind kind;
 
-        rc = check(ck, n->kids[i]);
+        rc = wn_cel_check_node(ck, n->kids[i]);
         if (rc != WN_OK)
             return rc;
         kind = n->kids[i]->type->kind;
-        if (i % 2 == 0 && (kind == WN_CEL_NULL || kind == WN_CEL_DOUBLE ||
-                              n->kids[i]->type->elem != NULL))
+        if (i % 2 == 0 && !may_be_key(kind))
             return wn_cel_fail(ck->lx, n->kids[i]->at,
                 "a map's keys are strings, ints, uints or bools");
         *part = join(*part, n->kids[i]->type);
@@ -414,16 +572,10 @@ check_map(struct checker *ck, struct wn_cel_node *n)
     return all_const(n) ? fold_map(ck, n) : WN_OK;
 }
 
-static const struct wn_cel_type *
-const_type(const struct wn_cel_value *v)
-{
-    return &wn_cel_types[v->kind];
-}
-
 /* --- operators: the kids are checked --- */
 
 static enum wn_status
-check_logic(struct checker *ck, struct wn_cel_node *n)
+check_logic(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     char a[64];
 
@@ -437,7 +589,7 @@ check_logic(struct checker *ck, struct wn_cel_node *n)
 }
 
 static enum wn_status
-check_neg(struct checker *ck, struct wn_cel_node *n)
+check_neg(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *t = n->kids[0]->type;
     char a[64];
@@ -452,7 +604,7 @@ check_neg(struct checker *ck, struct wn_cel_node *n)
 }
 
 static enum wn_status
-check_compare(struct checker *ck, struct wn_cel_node *n)
+check_compare(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
     bool equality = n->op == WN_OP_EQ || n->op == WN_OP_NE;
@@ -467,7 +619,7 @@ check_compare(struct checker *ck, struct wn_cel_node *n)
 }
 
 static enum wn_status
-check_in(struct checker *ck, struct wn_cel_node *n)
+check_in(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
 
@@ -496,19 +648,47 @@ adds(enum wn_cel_op op, enum wn_cel_kind kind)
     case WN_CEL_DOUBLE:
         return op != WN_OP_MOD;
     case WN_CEL_STRING:
+    case WN_CEL_BYTES:
     case WN_CEL_LIST:
         return op == WN_OP_ADD;
+    case WN_CEL_DURATION:
+        return op == WN_OP_ADD || op == WN_OP_SUB;
     default:
         return false;
     }
 }
 
+/* What a timestamp and a duration or timestamp make; NULL for nothing. */
+static const struct wn_cel_type *
+time_result(enum wn_cel_op op, enum wn_cel_kind a, enum wn_cel_kind b)
+{
+    bool ta = a == WN_CEL_TIMESTAMP, tb = b == WN_CEL_TIMESTAMP;
+
+    if (op != WN_OP_ADD && op != WN_OP_SUB)
+        return NULL;
+    if (a == WN_CEL_DYN || b == WN_CEL_DYN)
+        return DYN;
+    if (ta && tb)
+        return op == WN_OP_SUB ? &wn_cel_types[WN_CEL_DURATION] : NULL;
+    if (ta && b == WN_CEL_DURATION)
+        return &wn_cel_types[WN_CEL_TIMESTAMP];
+    return tb && a == WN_CEL_DURATION && op == WN_OP_ADD
+               ? &wn_cel_types[WN_CEL_TIMESTAMP]
+               : NULL;
+}
+
 static enum wn_status
-check_arithmetic(struct checker *ck, struct wn_cel_node *n)
+check_arithmetic(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *a = n->kids[0]->type, *b = n->kids[1]->type;
     bool dyn_side = a->kind == WN_CEL_DYN || b->kind == WN_CEL_DYN;
 
+    if (a->kind == WN_CEL_TIMESTAMP || b->kind == WN_CEL_TIMESTAMP ||
+        (dyn_side &&
+            (a->kind == WN_CEL_DURATION || b->kind == WN_CEL_DURATION))) {
+        n->type = time_result(n->op, a->kind, b->kind);
+        return n->type != NULL ? WN_OK : fail_types(ck, n, "take", "");
+    }
     if (wn_cel_numeric(a) && wn_cel_numeric(b) && a->kind != b->kind)
         return fail_types(
             ck, n, "take", ": write 30.0 for 30, or double(x) for x");
@@ -516,14 +696,13 @@ check_arithmetic(struct checker *ck, struct wn_cel_node *n)
         !adds(n->op, b->kind))
         return fail_types(ck, n, "take", "");
     n->type = a->kind == WN_CEL_DYN ? b : a;
-    if (a->kind == WN_CEL_LIST && b->kind == WN_CEL_LIST &&
-        !wn_cel_same_type(a, b))
+    if (n->type->kind == WN_CEL_LIST && !wn_cel_same_type(a, b))
         n->type = &wn_cel_types[WN_CEL_LIST];
     return WN_OK;
 }
 
 static enum wn_status
-check_index(struct checker *ck, struct wn_cel_node *n)
+check_index(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *a = n->kids[0]->type, *i = n->kids[1]->type;
     char text[64];
@@ -535,15 +714,45 @@ check_index(struct checker *ck, struct wn_cel_node *n)
     if (a->kind == WN_CEL_MAP && !wn_cel_equatable(a->key, i))
         return wn_cel_fail(ck->lx, n->at, "the map has no key of type %s",
             wn_cel_type_text(i, text, sizeof(text)));
-    if (a->kind != WN_CEL_DYN && a->elem == NULL)
+    if (a->kind != WN_CEL_DYN && a->kind != WN_CEL_OPTIONAL && a->elem == NULL)
         return wn_cel_fail(ck->lx, n->at, "%s has no elements",
             wn_cel_type_text(a, text, sizeof(text)));
-    n->type = a->elem != NULL ? a->elem : DYN;
+    if (n->op == WN_OP_OPT_INDEX || a->kind == WN_CEL_OPTIONAL)
+        n->type = &wn_cel_types[WN_CEL_OPTIONAL];
+    else
+        n->type = a->elem != NULL ? a->elem : DYN;
+    return WN_OK;
+}
+
+/* a.?b */
+static enum wn_status
+check_opt_select(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    const struct wn_cel_type *from = n->kids[0]->type;
+    char text[64];
+
+    if (!wn_cel_is_kind(from, WN_CEL_MAP) && from->kind != WN_CEL_OPTIONAL)
+        return wn_cel_fail(ck->lx, n->at, "%s has no members",
+            wn_cel_type_text(from, text, sizeof(text)));
+    n->type = &wn_cel_types[WN_CEL_OPTIONAL];
+    return WN_OK;
+}
+
+/* ?a in a list or a map. */
+static enum wn_status
+check_opt_entry(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    char text[64];
+
+    if (!wn_cel_is_kind(n->kids[0]->type, WN_CEL_OPTIONAL))
+        return wn_cel_fail(ck->lx, n->at, "'?' wants an optional here, not %s",
+            wn_cel_type_text(n->kids[0]->type, text, sizeof(text)));
+    n->type = DYN;
     return WN_OK;
 }
 
 static enum wn_status
-check_cond(struct checker *ck, struct wn_cel_node *n)
+check_cond(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const struct wn_cel_type *yes = n->kids[1]->type, *no = n->kids[2]->type;
     char a[64], b[64];
@@ -564,7 +773,7 @@ check_cond(struct checker *ck, struct wn_cel_node *n)
 }
 
 static enum wn_status
-check_operator(struct checker *ck, struct wn_cel_node *n)
+check_operator(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     switch (n->op) {
     case WN_OP_NOT:
@@ -574,7 +783,12 @@ check_operator(struct checker *ck, struct wn_cel_node *n)
     case WN_OP_NEG:
         return check_neg(ck, n);
     case WN_OP_INDEX:
+    case WN_OP_OPT_INDEX:
         return check_index(ck, n);
+    case WN_OP_OPT_SELECT:
+        return check_opt_select(ck, n);
+    case WN_OP_OPT_ENTRY:
+        return check_opt_entry(ck, n);
     case WN_OP_IN:
         return check_in(ck, n);
     case WN_OP_COND:
@@ -592,15 +806,19 @@ check_operator(struct checker *ck, struct wn_cel_node *n)
 }
 
 static enum wn_status
-check(struct checker *ck, struct wn_cel_node *n)
+check_kind(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
+    enum wn_status rc;
+
     switch (n->op) {
     case WN_OP_CONST:
-        n->type = const_type(&n->value);
+        n->type = &wn_cel_types[n->value.kind];
         return WN_OK;
     case WN_OP_VAR: /* resolve() made it one */
+    case WN_OP_LOCAL:
         return WN_OK;
     case WN_OP_NAME:
+    case WN_OP_ROOT:
     case WN_OP_SELECT:
         return check_select(ck, n, WN_OP_SELECT);
     case WN_OP_CALL:
@@ -610,15 +828,27 @@ check(struct checker *ck, struct wn_cel_node *n)
     case WN_OP_MAP:
         return check_map(ck, n);
     default:
-        break;
+        rc = check_kids(ck, n);
+        return rc == WN_OK ? check_operator(ck, n) : rc;
     }
-    for (uint32_t i = 0; i < n->kids_n; i++) {
-        enum wn_status rc = check(ck, n->kids[i]);
+}
 
-        if (rc != WN_OK)
-            return rc;
+/* Where nothing is to be checked, every type is dyn, and what has no meaning
+ * at all is an error when it is evaluated. */
+enum wn_status
+wn_cel_check_node(struct wn_cel_checker *ck, struct wn_cel_node *n)
+{
+    enum wn_status rc = check_kind(ck, n);
+
+    if (!ck->env->unchecked)
+        return rc;
+    n->type = DYN;
+    if (rc != WN_OK) {
+        n->op = WN_OP_FAIL;
+        n->kids_n = 0;
+        n->value = wn_cel_error("no such name or function");
     }
-    return check_operator(ck, n);
+    return WN_OK;
 }
 
 enum wn_status
@@ -630,7 +860,9 @@ wn_cel_compile(const struct wn_cel_node **ret, struct wn_arena *arena,
         .src = src, .len = len, .what = what, .arena = arena, .err = err
     };
     struct wn_cel_run run;
-    struct checker ck = { .lx = &lx, .env = env, .scans = scans, .run = &run };
+    struct wn_cel_checker ck = {
+        .lx = &lx, .env = env, .scans = scans, .run = &run
+    };
     struct wn_cel_node *node;
     enum wn_status rc;
 
@@ -638,9 +870,14 @@ wn_cel_compile(const struct wn_cel_node **ret, struct wn_arena *arena,
         return wn_fail(err, WN_REJECT, "%s is longer than %u bytes", what,
             WN_CEL_SOURCE_MAX);
     rc = wn_cel_parse(&node, &lx);
-    if (rc == WN_OK)
-        rc = check(&ck, node);
-    if (rc == WN_OK)
-        *ret = node;
-    return rc;
+    if (rc != WN_OK)
+        return rc;
+    wn_cel_run_init(&run, NULL);
+    rc = wn_cel_check_node(&ck, node);
+    wn_cel_run_release(&run);
+    if (rc != WN_OK)
+        return rc;
+    node->steps_max = wn_cel_cost(node);
+    *ret = node;
+    return WN_OK;
 }

@@ -10,59 +10,24 @@
 
 #include "policies/cel_int.h"
 
-static const char no_overload[] = "an operator does not take this type";
-static const char overflow[] = "a number leaves 64 bits";
-static const char by_zero[] = "division by zero";
-static const char no_scratch[] = "the expression builds too much";
-
-static bool
-no_value(const struct wn_cel_value *v)
-{
-    return v->kind <= WN_CEL_ERROR;
-}
-
-static struct wn_cel_value
-of_bool(bool b)
-{
-    return (struct wn_cel_value){ .kind = WN_CEL_BOOL, .b = b };
-}
-
-static struct wn_cel_value
-of_int(int64_t i)
-{
-    return (struct wn_cel_value){ .kind = WN_CEL_INT, .i = i };
-}
-
-static struct wn_cel_value
-of_uint(uint64_t u)
-{
-    return (struct wn_cel_value){ .kind = WN_CEL_UINT, .u = u };
-}
-
-static struct wn_cel_value
-of_double(double d)
-{
-    return (struct wn_cel_value){ .kind = WN_CEL_DOUBLE, .d = d };
-}
-
 /* --- && and || --- */
 
 /* `settles` decides whatever the rest is: false for &&, true for ||. */
 static struct wn_cel_value
 eval_logic(const struct wn_cel_node *n, struct wn_cel_run *run, bool settles)
 {
-    struct wn_cel_value r = of_bool(!settles);
+    struct wn_cel_value r = wn_cel_bool(!settles);
 
     for (uint32_t i = 0; i < n->kids_n; i++) {
-        struct wn_cel_value v = wn_cel_eval(n->kids[i], run);
+        struct wn_cel_value v = wn_cel_eval_node(n->kids[i], run);
 
         if (v.kind == WN_CEL_BOOL) {
             if (v.b == settles)
                 return v;
             continue;
         }
-        if (!no_value(&v))
-            v = wn_cel_error(no_overload);
+        if (!wn_cel_no_value(&v))
+            v = wn_cel_error(wn_cel_no_overload);
         /* Unknown says more than an error: it may become known. */
         if (r.kind != WN_CEL_UNKNOWN)
             r = v;
@@ -73,161 +38,13 @@ eval_logic(const struct wn_cel_node *n, struct wn_cel_run *run, bool settles)
 static struct wn_cel_value
 eval_cond(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value c = wn_cel_eval(n->kids[0], run);
+    struct wn_cel_value c = wn_cel_eval_node(n->kids[0], run);
 
-    if (no_value(&c))
+    if (wn_cel_no_value(&c))
         return c;
     if (c.kind != WN_CEL_BOOL)
-        return wn_cel_error(no_overload);
-    return wn_cel_eval(n->kids[c.b ? 1 : 2], run);
-}
-
-/* --- arithmetic --- */
-
-static struct wn_cel_value
-arithmetic_int(enum wn_cel_op op, int64_t a, int64_t b)
-{
-    int64_t r = 0;
-    bool bad = false;
-
-    if ((op == WN_OP_DIV || op == WN_OP_MOD) && b == 0)
-        return wn_cel_error(by_zero);
-    switch (op) {
-    case WN_OP_ADD:
-        bad = __builtin_add_overflow(a, b, &r);
-        break;
-    case WN_OP_SUB:
-        bad = __builtin_sub_overflow(a, b, &r);
-        break;
-    case WN_OP_MUL:
-        bad = __builtin_mul_overflow(a, b, &r);
-        break;
-    default: /* the one quotient that does not fit */
-        bad = a == INT64_MIN && b == -1;
-        if (!bad)
-            r = op == WN_OP_DIV ? a / b : a % b;
-        break;
-    }
-    return bad ? wn_cel_error(overflow) : of_int(r);
-}
-
-static struct wn_cel_value
-arithmetic_uint(enum wn_cel_op op, uint64_t a, uint64_t b)
-{
-    uint64_t r = 0;
-    bool bad = false;
-
-    if ((op == WN_OP_DIV || op == WN_OP_MOD) && b == 0)
-        return wn_cel_error(by_zero);
-    switch (op) {
-    case WN_OP_ADD:
-        bad = __builtin_add_overflow(a, b, &r);
-        break;
-    case WN_OP_SUB:
-        bad = __builtin_sub_overflow(a, b, &r);
-        break;
-    case WN_OP_MUL:
-        bad = __builtin_mul_overflow(a, b, &r);
-        break;
-    default:
-        r = op == WN_OP_DIV ? a / b : a % b;
-        break;
-    }
-    return bad ? wn_cel_error(overflow) : of_uint(r);
-}
-
-/* IEEE 754 throughout: x / 0.0 is an infinity or NaN, as CEL has it. */
-__attribute__((no_sanitize("float-divide-by-zero"))) static struct wn_cel_value
-arithmetic_double(enum wn_cel_op op, double a, double b)
-{
-    switch (op) {
-    case WN_OP_ADD:
-        return of_double(a + b);
-    case WN_OP_SUB:
-        return of_double(a - b);
-    case WN_OP_MUL:
-        return of_double(a * b);
-    case WN_OP_DIV:
-        return of_double(a / b);
-    default:
-        return wn_cel_error(no_overload);
-    }
-}
-
-static struct wn_cel_value
-add_strings(struct wn_cel_run *run, struct wn_str a, struct wn_str b)
-{
-    char *p;
-
-    if (a.len == 0 || b.len == 0)
-        return (struct wn_cel_value){ .kind = WN_CEL_STRING,
-            .s = a.len == 0 ? b : a };
-    if (a.len > WN_CEL_SCRATCH || b.len > WN_CEL_SCRATCH)
-        return wn_cel_error(no_scratch);
-    p = wn_cel_scratch(run, a.len + b.len);
-    if (p == NULL)
-        return wn_cel_error(no_scratch);
-    memcpy(p, a.p, a.len);
-    memcpy(p + a.len, b.p, b.len);
-    return (struct wn_cel_value){ .kind = WN_CEL_STRING,
-        .s = { p, a.len + b.len } };
-}
-
-static struct wn_cel_value
-add_lists(struct wn_cel_run *run, const struct wn_cel_value *a,
-    const struct wn_cel_value *b)
-{
-    struct wn_cel_value r = { .kind = WN_CEL_LIST }, *v;
-
-    if (a->seq.n > WN_CEL_SCRATCH || b->seq.n > WN_CEL_SCRATCH)
-        return wn_cel_error(no_scratch);
-    r.seq.n = a->seq.n + b->seq.n;
-    v = wn_cel_scratch(run, r.seq.n * sizeof(*v));
-    if (v == NULL)
-        return wn_cel_error(no_scratch);
-    for (size_t i = 0; i < a->seq.n; i++)
-        v[i] = wn_cel_at(a, i);
-    for (size_t i = 0; i < b->seq.n; i++)
-        v[a->seq.n + i] = wn_cel_at(b, i);
-    r.seq.v = v;
-    return r;
-}
-
-static struct wn_cel_value
-arithmetic(enum wn_cel_op op, struct wn_cel_run *run,
-    const struct wn_cel_value *a, const struct wn_cel_value *b)
-{
-    if (a->kind != b->kind)
-        return wn_cel_error(no_overload);
-    switch (a->kind) {
-    case WN_CEL_INT:
-        return arithmetic_int(op, a->i, b->i);
-    case WN_CEL_UINT:
-        return arithmetic_uint(op, a->u, b->u);
-    case WN_CEL_DOUBLE:
-        return arithmetic_double(op, a->d, b->d);
-    case WN_CEL_STRING:
-        if (op == WN_OP_ADD)
-            return add_strings(run, a->s, b->s);
-        break;
-    case WN_CEL_LIST:
-        if (op == WN_OP_ADD)
-            return add_lists(run, a, b);
-        break;
-    default:
-        break;
-    }
-    return wn_cel_error(no_overload);
-}
-
-static struct wn_cel_value
-negate(const struct wn_cel_value *v)
-{
-    if (v->kind == WN_CEL_DOUBLE)
-        return of_double(-v->d);
-    if (v->kind != WN_CEL_INT)
-        return wn_cel_error(no_overload);
-    return v->i == INT64_MIN ? wn_cel_error(overflow) : of_int(-v->i);
+        return wn_cel_error(wn_cel_no_overload);
+    return wn_cel_eval_node(n->kids[c.b ? 1 : 2], run);
 }
 
 /* --- comparison, members, elements --- */
@@ -239,74 +56,75 @@ compare(enum wn_cel_op op, const struct wn_cel_value *a,
     int order = wn_cel_order(a, b);
 
     if (order == WN_CEL_NO_ORDER)
-        return wn_cel_error(no_overload);
+        return wn_cel_error(wn_cel_no_overload);
     switch (op) {
     case WN_OP_LT:
-        return of_bool(order == -1);
+        return wn_cel_bool(order == -1);
     case WN_OP_LE:
-        return of_bool(order == -1 || order == 0);
+        return wn_cel_bool(order == -1 || order == 0);
     case WN_OP_GT:
-        return of_bool(order == 1);
+        return wn_cel_bool(order == 1);
     default:
-        return of_bool(order == 1 || order == 0);
+        return wn_cel_bool(order == 1 || order == 0);
     }
 }
 
-/* A whole number from 0 of any number type; false for the rest. */
-static bool
-list_index(const struct wn_cel_value *v, size_t *ret)
-{
-    if (v->kind == WN_CEL_INT && v->i >= 0)
-        *ret = (size_t)v->i;
-    else if (v->kind == WN_CEL_UINT)
-        *ret = (size_t)v->u;
-    else if (v->kind == WN_CEL_DOUBLE && v->d >= 0 && v->d < 0x1p53 &&
-             trunc(v->d) == v->d)
-        *ret = (size_t)v->d;
-    else
-        return false;
-    return true;
-}
-
-static struct wn_cel_value
-element(struct wn_cel_run *run, const struct wn_cel_value *a,
+struct wn_cel_value
+wn_cel_element(struct wn_cel_run *run, const struct wn_cel_value *a,
     const struct wn_cel_value *key)
 {
     size_t i;
 
+    if (a->kind == WN_CEL_OPTIONAL)
+        return wn_cel_opt_element(run, a, key);
     if (a->kind == WN_CEL_MAP)
         return wn_cel_lookup(run, a, key);
     if (a->kind != WN_CEL_LIST)
-        return wn_cel_error(no_overload);
-    if (!list_index(key, &i) || i >= a->seq.n)
+        return wn_cel_error(wn_cel_no_overload);
+    if (!wn_cel_list_index(key, &i) || i >= a->seq.n)
         return wn_cel_error("no such element");
     return wn_cel_at(a, i);
 }
 
 static struct wn_cel_value
+has_member(struct wn_cel_run *run, const struct wn_cel_value *a,
+    const struct wn_cel_value *key)
+{
+    struct wn_cel_value r;
+
+    if (a->kind == WN_CEL_MAP)
+        return wn_cel_in(run, key, a);
+    if (a->kind != WN_CEL_OPTIONAL)
+        return wn_cel_error(wn_cel_no_overload);
+    r = wn_cel_opt_element(run, a, key);
+    return wn_cel_no_value(&r) ? r : wn_cel_bool(r.opt != NULL);
+}
+
+static struct wn_cel_value
 eval_select(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value a = wn_cel_eval(n->kids[0], run);
-    struct wn_cel_value key = { .kind = WN_CEL_STRING, .s = n->name };
+    struct wn_cel_value a = wn_cel_eval_node(n->kids[0], run);
+    struct wn_cel_value key = wn_cel_string(n->name.p, n->name.len);
 
     if (n->op == WN_OP_HAS && a.kind == WN_CEL_UNKNOWN)
-        return of_bool(false); /* nothing is known of it */
-    if (no_value(&a))
+        return wn_cel_bool(false); /* nothing is known of it */
+    if (wn_cel_no_value(&a))
         return a;
-    if (a.kind != WN_CEL_MAP)
-        return wn_cel_error(no_overload);
-    return n->op == WN_OP_HAS ? wn_cel_in(run, &key, &a)
-                              : wn_cel_lookup(run, &a, &key);
+    if (n->op == WN_OP_HAS)
+        return has_member(run, &a, &key);
+    if (a.kind != WN_CEL_MAP && a.kind != WN_CEL_OPTIONAL)
+        return wn_cel_error(wn_cel_no_overload);
+    return wn_cel_element(run, &a, &key);
 }
 
 static struct wn_cel_value
 eval_binary(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value a = wn_cel_eval(n->kids[0], run), b;
+    struct wn_cel_value a = wn_cel_eval_node(n->kids[0], run), b;
 
     if (a.kind == WN_CEL_UNKNOWN)
         return a;
-    b = wn_cel_eval(n->kids[1], run);
+    b = wn_cel_eval_node(n->kids[1], run);
     if (b.kind == WN_CEL_UNKNOWN || a.kind == WN_CEL_ERROR)
         return b.kind == WN_CEL_UNKNOWN ? b : a;
     if (b.kind == WN_CEL_ERROR)
@@ -316,7 +134,7 @@ eval_binary(const struct wn_cel_node *n, struct wn_cel_run *run)
         return wn_cel_equal(run, &a, &b);
     case WN_OP_NE:
         a = wn_cel_equal(run, &a, &b);
-        return no_value(&a) ? a : of_bool(!a.b);
+        return wn_cel_no_value(&a) ? a : wn_cel_bool(!a.b);
     case WN_OP_LT:
     case WN_OP_LE:
     case WN_OP_GT:
@@ -324,90 +142,140 @@ eval_binary(const struct wn_cel_node *n, struct wn_cel_run *run)
         return compare(n->op, &a, &b);
     case WN_OP_IN:
         if (b.kind != WN_CEL_LIST && b.kind != WN_CEL_MAP)
-            return wn_cel_error(no_overload);
+            return wn_cel_error(wn_cel_no_overload);
         return wn_cel_in(run, &a, &b);
     case WN_OP_INDEX:
-        return element(run, &a, &b);
+        return wn_cel_element(run, &a, &b);
     default:
-        return arithmetic(n->op, run, &a, &b);
+        return wn_cel_arithmetic(n->op, run, &a, &b);
     }
 }
 
 static struct wn_cel_value
 eval_unary(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value a = wn_cel_eval(n->kids[0], run);
+    struct wn_cel_value a = wn_cel_eval_node(n->kids[0], run);
 
-    if (no_value(&a))
+    if (wn_cel_no_value(&a))
         return a;
     if (n->op == WN_OP_NEG)
-        return negate(&a);
-    return a.kind == WN_CEL_BOOL ? of_bool(!a.b) : wn_cel_error(no_overload);
+        return wn_cel_negate(&a);
+    return a.kind == WN_CEL_BOOL ? wn_cel_bool(!a.b)
+                                 : wn_cel_error(wn_cel_no_overload);
 }
 
 /* --- lists, maps, calls --- */
 
-/* Every step-th kid from `from`; NULL with *ret_bad set where one has no
- * value or the scratch is used up. */
-static struct wn_cel_value *
-eval_kids(const struct wn_cel_node *n, struct wn_cel_run *run, uint32_t from,
-    uint32_t step, struct wn_cel_value *ret_bad)
+/* Adds the value of one entry, or what stands in an optional one. The error
+ * or unknown that it met; null for none. */
+static struct wn_cel_value
+eval_entry(const struct wn_cel_node *n, struct wn_cel_run *run,
+    struct wn_cel_value *v, size_t *len)
 {
-    struct wn_cel_value *v =
-        wn_cel_scratch(run, (n->kids_n / step) * sizeof(*v));
+    bool optional = n->op == WN_OP_OPT_ENTRY;
+    struct wn_cel_value e = wn_cel_eval_node(optional ? n->kids[0] : n, run);
 
-    if (v == NULL) {
-        *ret_bad = wn_cel_error(no_scratch);
-        return NULL;
-    }
-    for (uint32_t i = from; i < n->kids_n; i += step) {
-        v[i / step] = wn_cel_eval(n->kids[i], run);
-        if (no_value(&v[i / step])) {
-            *ret_bad = v[i / step];
-            return NULL;
-        }
-    }
-    return v;
+    if (wn_cel_no_value(&e))
+        return e;
+    if (optional && e.kind != WN_CEL_OPTIONAL)
+        return wn_cel_error(wn_cel_no_overload);
+    if (!optional)
+        v[(*len)++] = e;
+    else if (e.opt != NULL)
+        v[(*len)++] = *e.opt;
+    return (struct wn_cel_value){ .kind = WN_CEL_NULL };
 }
 
 static struct wn_cel_value
 eval_list(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value r = { .kind = WN_CEL_LIST }, bad;
+    struct wn_cel_value *v = wn_cel_scratch(run, n->kids_n * sizeof(*v));
+    size_t len = 0;
 
-    r.seq.n = n->kids_n;
-    r.seq.v = eval_kids(n, run, 0, 1, &bad);
-    return r.seq.v == NULL ? bad : r;
+    if (v == NULL)
+        return wn_cel_error(wn_cel_no_scratch);
+    for (uint32_t i = 0; i < n->kids_n; i++) {
+        struct wn_cel_value bad = eval_entry(n->kids[i], run, v, &len);
+
+        if (wn_cel_no_value(&bad))
+            return bad;
+    }
+    return wn_cel_list(v, len);
 }
 
-static bool
-is_key(const struct wn_cel_value *v)
+/* A key and its value; the map grows where there is a value. */
+static struct wn_cel_value
+eval_pair(const struct wn_cel_node *n, uint32_t i, struct wn_cel_run *run,
+    struct wn_cel_value *map, struct wn_cel_value *keys, struct wn_cel_value *v)
 {
-    return v->kind == WN_CEL_STRING || v->kind == WN_CEL_BOOL ||
-           v->kind == WN_CEL_INT || v->kind == WN_CEL_UINT;
+    struct wn_cel_value key = wn_cel_eval_node(n->kids[i], run), r;
+    size_t len = map->seq.n;
+
+    if (wn_cel_no_value(&key))
+        return key;
+    if (!wn_cel_is_key(&key))
+        return wn_cel_error(wn_cel_no_overload);
+    r = eval_entry(n->kids[i + 1], run, v, &len);
+    if (wn_cel_no_value(&r) || len == map->seq.n)
+        return r;
+    r = wn_cel_in(run, &key, map);
+    if (wn_cel_no_value(&r))
+        return r;
+    if (r.b)
+        return wn_cel_error("the map has a key twice");
+    keys[map->seq.n++] = key;
+    return r;
 }
 
 static struct wn_cel_value
 eval_map(const struct wn_cel_node *n, struct wn_cel_run *run)
 {
-    struct wn_cel_value r = { .kind = WN_CEL_MAP }, bad;
-    const struct wn_cel_value *keys = eval_kids(n, run, 0, 2, &bad);
+    struct wn_cel_value r = { .kind = WN_CEL_MAP };
+    struct wn_cel_value *keys, *v;
+    size_t bytes = n->kids_n / 2 * sizeof(*v);
 
-    if (keys == NULL)
-        return bad;
+    keys = wn_cel_scratch(run, bytes);
+    v = wn_cel_scratch(run, bytes);
+    if (keys == NULL || v == NULL)
+        return wn_cel_error(wn_cel_no_scratch);
+    r.seq.v = v;
     r.seq.keys = keys;
-    r.seq.v = eval_kids(n, run, 1, 2, &bad);
-    if (r.seq.v == NULL)
-        return bad;
-    for (; r.seq.n < n->kids_n / 2; r.seq.n++) {
-        struct wn_cel_value found = wn_cel_in(run, &keys[r.seq.n], &r);
+    r.seq.n = 0;
+    for (uint32_t i = 0; i < n->kids_n; i += 2) {
+        struct wn_cel_value bad = eval_pair(n, i, run, &r, keys, v);
 
-        if (!is_key(&keys[r.seq.n]))
-            return wn_cel_error(no_overload);
-        if (found.kind != WN_CEL_BOOL || found.b)
-            return wn_cel_error("the map has a key twice");
+        if (wn_cel_no_value(&bad))
+            return bad;
     }
     return r;
+}
+
+/* The first of the greatest, or of the least; numbers, or one list of them. */
+static struct wn_cel_value
+eval_extreme(const struct wn_cel_node *n, struct wn_cel_run *run)
+{
+    struct wn_cel_value list = eval_list(n, run), best, v;
+    int wanted = n->op == WN_OP_GREATEST ? 1 : -1;
+
+    if (wn_cel_no_value(&list))
+        return list;
+    best = wn_cel_at(&list, 0);
+    if (list.seq.n == 1 && best.kind == WN_CEL_LIST) {
+        list = best;
+        if (list.seq.n == 0)
+            return wn_cel_error("the list is empty");
+        best = wn_cel_at(&list, 0);
+    }
+    for (size_t i = 0; i < list.seq.n; i++) {
+        v = wn_cel_at(&list, i);
+        if (v.kind < WN_CEL_INT || v.kind > WN_CEL_DOUBLE)
+            return wn_cel_error(wn_cel_no_overload);
+        if (!wn_cel_charge(run, 1))
+            return wn_cel_error(wn_cel_no_steps);
+        if (wn_cel_order(&v, &best) == wanted)
+            best = v;
+    }
+    return best;
 }
 
 static bool
@@ -423,12 +291,12 @@ takes(const struct wn_cel_fn *fn, const struct wn_cel_value *args)
 static const struct wn_cel_fn *
 overload(const struct wn_cel_node *n, const struct wn_cel_value *args)
 {
-    const struct wn_cel_fn *fn = n->fn, *end = wn_cel_fns + wn_cel_fns_n;
+    const struct wn_cel_fn *end = wn_cel_fns + wn_cel_fns_n;
 
-    for (; fn < end; fn++) {
-        if (strcmp(fn->name, n->fn->name) != 0 || fn->member != n->fn->member)
+    for (const struct wn_cel_fn *fn = n->fn; fn < end; fn++) {
+        if (!wn_cel_fn_same(fn, n->fn))
             break;
-        if (fn->args_n == n->fn->args_n && takes(fn, args))
+        if (fn->args_n == n->kids_n && takes(fn, args))
             return fn;
     }
     return NULL;
@@ -441,25 +309,49 @@ eval_call(const struct wn_cel_node *n, struct wn_cel_run *run)
     const struct wn_cel_fn *fn = n->fn;
 
     for (uint32_t i = 0; i < n->kids_n; i++) {
-        args[i] = wn_cel_eval(n->kids[i], run);
-        if (no_value(&args[i]))
+        args[i] = wn_cel_eval_node(n->kids[i], run);
+        if (wn_cel_no_value(&args[i]))
             return args[i];
     }
-    if (!takes(fn, args))
+    if (fn->args_n != n->kids_n || !takes(fn, args))
         fn = overload(n, args);
-    return fn == NULL ? wn_cel_error(no_overload) : fn->call(run, args);
+    if (fn == NULL)
+        return wn_cel_error(wn_cel_no_overload);
+    if (n->regex != NULL)
+        return wn_cel_regex_match(n->regex, run, args[0].s);
+    /* Each reads its texts once; those that do more say so. */
+    for (uint32_t i = 0; fn->scans && i < n->kids_n; i++)
+        if ((args[i].kind == WN_CEL_STRING || args[i].kind == WN_CEL_BYTES) &&
+            !wn_cel_charge_bytes(run, args[i].s.len))
+            return wn_cel_error(wn_cel_no_steps);
+    return fn->call(run, args);
+}
+
+static struct wn_cel_value
+eval_var(const struct wn_cel_node *n, const struct wn_cel_run *run)
+{
+    return run->values != NULL ? run->values[n->index]
+                               : wn_cel_from(&run->vars[n->index]);
 }
 
 struct wn_cel_value
-wn_cel_eval(const struct wn_cel_node *node, struct wn_cel_run *run)
+wn_cel_eval_node(const struct wn_cel_node *node, struct wn_cel_run *run)
 {
+    struct wn_cel_value v;
+
+    if (!wn_cel_charge(run, 1))
+        return wn_cel_error(wn_cel_no_steps);
     switch (node->op) {
     case WN_OP_CONST:
+    case WN_OP_FAIL:
         return node->value;
     case WN_OP_VAR:
-        return wn_cel_from(&run->vars[node->index]);
+        return eval_var(node, run);
     case WN_OP_HAS_VAR:
-        return of_bool(run->vars[node->index].kind != WN_VALUE_UNKNOWN);
+        v = eval_var(node, run);
+        return wn_cel_bool(v.kind != WN_CEL_UNKNOWN);
+    case WN_OP_LOCAL:
+        return run->locals[node->index];
     case WN_OP_SELECT:
     case WN_OP_HAS:
         return eval_select(node, run);
@@ -478,7 +370,40 @@ wn_cel_eval(const struct wn_cel_node *node, struct wn_cel_run *run)
         return eval_map(node, run);
     case WN_OP_CALL:
         return eval_call(node, run);
+    case WN_OP_GREATEST:
+    case WN_OP_LEAST:
+        return eval_extreme(node, run);
+    case WN_OP_BIND:
+        run->locals[node->index] = wn_cel_eval_node(node->kids[0], run);
+        return wn_cel_eval_node(node->kids[1], run);
+    case WN_OP_OPT_SELECT:
+    case WN_OP_OPT_INDEX:
+    case WN_OP_OPT_OR:
+    case WN_OP_OPT_OR_VALUE:
+    case WN_OP_OPT_MAP:
+    case WN_OP_OPT_FLAT_MAP:
+        return wn_cel_eval_optional(node, run);
+    case WN_OP_ALL:
+    case WN_OP_EXISTS:
+    case WN_OP_EXISTS_ONE:
+    case WN_OP_FILTER:
+    case WN_OP_MAP_LIST:
+    case WN_OP_MAP_MAP:
+    case WN_OP_MAP_MAP_ENTRY:
+        return wn_cel_eval_loop(node, run);
     default:
         return eval_binary(node, run);
     }
+}
+
+/* An error about cost that && or || took in is an error all the same: what
+ * a costly text makes of a rule must not be a value. */
+struct wn_cel_value
+wn_cel_eval(const struct wn_cel_node *node, struct wn_cel_run *run)
+{
+    struct wn_cel_value v;
+
+    run->steps_max = node->steps_max;
+    v = wn_cel_eval_node(node, run);
+    return run->spent ? wn_cel_error(wn_cel_no_steps) : v;
 }

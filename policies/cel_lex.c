@@ -3,7 +3,7 @@
  *
  * The source need not end in NUL and may be any bytes: whatever is no token
  * is an error with its column. Strings come out as valid UTF-8 if the source
- * is, because escapes may only name code points.
+ * is, because escapes may only name code points; byte strings are any bytes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,6 +84,7 @@ struct quote {
     char mark;
     size_t n; /* 1 or 3 marks */
     bool raw;
+    bool bytes; /* \x and \ooo are bytes, \u is none */
 };
 
 /* n digits of the base, from `from` bytes ahead. */
@@ -118,9 +119,25 @@ simple_escape(int c, uint32_t *ret)
     return true;
 }
 
+/* \ud83d\udc31: the second half, behind the first. */
+static void
+join_surrogates(struct wn_cel_lexer *lx, uint32_t *code)
+{
+    size_t pos = lx->pos;
+    uint32_t low;
+
+    if (*code >> 10 != 0xd800 >> 10 || peek(lx, 0) != '\\' ||
+        peek(lx, 1) != 'u' || !read_code(lx, 2, 4, 16, &low))
+        return;
+    if (low >> 10 == 0xdc00 >> 10)
+        *code = 0x10000 + ((*code & 0x3ff) << 10 | (low & 0x3ff));
+    else
+        lx->pos = pos;
+}
+
 /* At a backslash; moves behind the escape. */
 static enum wn_status
-read_escape(struct wn_cel_lexer *lx, uint32_t *ret)
+read_escape(struct wn_cel_lexer *lx, const struct quote *q, uint32_t *ret)
 {
     size_t at = lx->pos;
     int c = peek(lx, 1);
@@ -132,16 +149,19 @@ read_escape(struct wn_cel_lexer *lx, uint32_t *ret)
     }
     if (c == 'x' || c == 'X')
         ok = read_code(lx, 2, 2, 16, ret);
-    else if (c == 'u')
+    else if (c == 'u' && !q->bytes)
         ok = read_code(lx, 2, 4, 16, ret);
-    else if (c == 'U')
+    else if (c == 'U' && !q->bytes)
         ok = read_code(lx, 2, 8, 16, ret);
     else
         ok = c >= '0' && c <= '3' && read_code(lx, 1, 3, 8, ret);
     if (!ok)
         return wn_cel_fail(lx, at,
             "bad escape: \\n \\t \\\" \\\\ and the like, \\xHH, \\ooo, "
-            "\\uHHHH or \\UHHHHHHHH");
+            "\\uHHHH or \\UHHHHHHHH%s",
+            q->bytes ? " (in a string only)" : "");
+    if (c == 'u')
+        join_surrogates(lx, ret);
     if (*ret > 0x10ffff || (*ret >= 0xd800 && *ret < 0xe000))
         return wn_cel_fail(lx, at, "the escape names no character");
     return WN_OK;
@@ -175,10 +195,13 @@ read_body(struct wn_cel_lexer *lx, const struct quote *q, size_t start,
             lx->pos++;
             continue;
         }
-        rc = read_escape(lx, &code);
+        rc = read_escape(lx, q, &code);
         if (rc != WN_OK)
             return rc;
-        n += wn_utf8_put(out + n, code);
+        if (q->bytes)
+            out[n++] = (char)code;
+        else
+            n += wn_utf8_put(out + n, code);
     }
     *ret_len = n;
     return WN_OK;
@@ -197,15 +220,14 @@ body_length(const struct wn_cel_lexer *lx, const struct quote *q)
 
 /* At the opening quote, behind a prefix. */
 static enum wn_status
-read_string(struct wn_cel_lexer *lx, bool raw, struct wn_cel_token *t)
+read_string(struct wn_cel_lexer *lx, struct quote q, struct wn_cel_token *t)
 {
-    struct quote q = { .mark = lx->src[lx->pos], .n = 1, .raw = raw };
     size_t len = 0;
     char *out;
     enum wn_status rc;
 
-    if (peek(lx, 1) == q.mark && peek(lx, 2) == q.mark)
-        q.n = 3;
+    q.mark = lx->src[lx->pos];
+    q.n = peek(lx, 1) == q.mark && peek(lx, 2) == q.mark ? 3 : 1;
     lx->pos += q.n;
     out = wn_arena_alloc(lx->arena, body_length(lx, &q) + 1);
     if (out == NULL)
@@ -215,25 +237,23 @@ read_string(struct wn_cel_lexer *lx, bool raw, struct wn_cel_token *t)
         return rc;
     lx->pos += q.n;
     t->kind = WN_TOK_CONST;
-    t->value.kind = WN_CEL_STRING;
+    t->value.kind = q.bytes ? WN_CEL_BYTES : WN_CEL_STRING;
     t->value.s = (struct wn_str){ out, len };
     return WN_OK;
 }
 
-/* r'..', and b'..' which this version does not have. */
+/* r'..', b'..', and both in any order; *ret_n bytes before the quote. */
 static bool
-string_prefix(const struct wn_cel_lexer *lx, size_t *ret_n, bool *ret_bytes)
+string_prefix(const struct wn_cel_lexer *lx, size_t *ret_n, struct quote *ret)
 {
     size_t n = 0;
-    bool raw = false;
 
-    *ret_bytes = false;
     for (int c; n < 2; n++) {
         c = peek(lx, n);
-        if ((c == 'r' || c == 'R') && !raw)
-            raw = true;
-        else if ((c == 'b' || c == 'B') && !*ret_bytes)
-            *ret_bytes = true;
+        if ((c == 'r' || c == 'R') && !ret->raw)
+            ret->raw = true;
+        else if ((c == 'b' || c == 'B') && !ret->bytes)
+            ret->bytes = true;
         else
             break;
     }
@@ -451,8 +471,8 @@ wn_cel_next(struct wn_cel_lexer *lx, struct wn_cel_token *ret)
 {
     struct wn_cel_token t = { .kind = WN_TOK_END };
     enum wn_status rc = WN_OK;
+    struct quote quote = { 0 };
     size_t prefix;
-    bool bytes;
     int c;
 
     skip_blank(lx);
@@ -462,12 +482,9 @@ wn_cel_next(struct wn_cel_lexer *lx, struct wn_cel_token *ret)
         *ret = t;
         return WN_OK;
     }
-    if (string_prefix(lx, &prefix, &bytes)) {
-        if (bytes)
-            return wn_cel_fail(
-                lx, t.at, "byte strings are not supported by this version");
+    if (string_prefix(lx, &prefix, &quote)) {
         lx->pos += prefix;
-        rc = read_string(lx, prefix > 0, &t);
+        rc = read_string(lx, quote, &t);
     } else if (is_name_start(c)) {
         read_name(lx, &t);
     } else if (is_digit(c) || (c == '.' && is_digit(peek(lx, 1)))) {

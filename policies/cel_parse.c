@@ -167,6 +167,26 @@ chain_node(struct parser *ps, const struct chain *c, enum wn_cel_op op,
     return rc;
 }
 
+/* [?]expr of a list or a map. */
+static enum wn_status
+parse_entry(struct parser *ps, bool optional, struct wn_cel_node **ret)
+{
+    size_t at = ps->t.at;
+    enum wn_status rc = parse_expr(ps, ret);
+
+    if (rc == WN_OK && optional)
+        rc = new_binary(ps, WN_OP_OPT_ENTRY, at, *ret, NULL, ret);
+    return rc;
+}
+
+/* Uses up a '?' that stands here. */
+static enum wn_status
+skip_mark(struct parser *ps, bool *ret)
+{
+    *ret = at_op(ps, WN_OP_COND);
+    return *ret ? advance(ps) : WN_OK;
+}
+
 /* expr, expr, ... up to the closing op, which is used up. A comma before
  * it is fine in a list; calls are as lenient, which harms nobody. */
 static enum wn_status
@@ -174,10 +194,14 @@ parse_operands(struct parser *ps, struct chain *c, enum wn_cel_op close,
     const char *wanted)
 {
     struct wn_cel_node *node;
+    bool optional = false;
     enum wn_status rc = WN_OK;
 
     while (!at_op(ps, close)) {
-        rc = parse_expr(ps, &node);
+        if (close == WN_OP_CLOSE_INDEX)
+            rc = skip_mark(ps, &optional);
+        if (rc == WN_OK)
+            rc = parse_entry(ps, optional, &node);
         if (rc == WN_OK)
             rc = chain_add(ps, c, node);
         if (rc == WN_OK && !at_op(ps, close))
@@ -248,6 +272,17 @@ parse_name(struct parser *ps, struct wn_cel_node **ret)
     return rc;
 }
 
+/* Behind the dot of .name: whatever variables of macros are called. */
+static enum wn_status
+parse_root(struct parser *ps, size_t at, struct wn_cel_node **ret)
+{
+    enum wn_status rc = parse_name(ps, ret);
+
+    if (rc == WN_OK && (*ret)->op == WN_OP_NAME)
+        rc = new_binary(ps, WN_OP_ROOT, at, *ret, NULL, ret);
+    return rc;
+}
+
 static enum wn_status
 parse_const(struct parser *ps, bool negative, struct wn_cel_node **ret)
 {
@@ -273,22 +308,25 @@ parse_const(struct parser *ps, bool negative, struct wn_cel_node **ret)
     return advance(ps);
 }
 
-/* Behind '{': key : value, ... */
+/* At '{': [?]key : value, ... */
 static enum wn_status
 parse_map(struct parser *ps, size_t at, struct wn_cel_node **ret)
 {
     struct chain c = { 0 };
     struct wn_cel_node *node;
+    bool optional;
     enum wn_status rc = advance(ps);
 
     while (rc == WN_OK && !at_op(ps, WN_OP_CLOSE_MAP)) {
-        rc = parse_expr(ps, &node);
+        rc = skip_mark(ps, &optional);
+        if (rc == WN_OK)
+            rc = parse_expr(ps, &node);
         if (rc == WN_OK)
             rc = chain_add(ps, &c, node);
         if (rc == WN_OK)
             rc = expect(ps, WN_OP_COLON, "':'");
         if (rc == WN_OK)
-            rc = parse_expr(ps, &node);
+            rc = parse_entry(ps, optional, &node);
         if (rc == WN_OK)
             rc = chain_add(ps, &c, node);
         if (rc == WN_OK && !at_op(ps, WN_OP_CLOSE_MAP))
@@ -324,17 +362,26 @@ parse_primary(struct parser *ps, struct wn_cel_node **ret)
     }
     if (at_op(ps, WN_OP_OPEN_MAP))
         return parse_map(ps, at, ret);
+    if (at_op(ps, WN_OP_DOT)) {
+        rc = advance(ps);
+        if (rc == WN_OK && ps->t.kind != WN_TOK_NAME)
+            rc = fail_token(ps, "a name");
+        return rc == WN_OK ? parse_root(ps, at, ret) : rc;
+    }
     return fail_token(ps, "an expression");
 }
 
-/* --- a.b, a.f(x), a[i] --- */
+/* --- a.b, a.f(x), a[i]; a.?b, a[?i] --- */
 
 static enum wn_status
 parse_dot(struct parser *ps, struct wn_cel_node **node)
 {
     struct wn_cel_token t;
+    bool optional = false;
     enum wn_status rc = advance(ps);
 
+    if (rc == WN_OK)
+        rc = skip_mark(ps, &optional);
     t = ps->t;
     /* `in` stays an operator; the reserved words are names after a dot. */
     if (rc == WN_OK && t.kind != WN_TOK_NAME && t.kind != WN_TOK_QUOTED)
@@ -343,9 +390,10 @@ parse_dot(struct parser *ps, struct wn_cel_node **node)
         rc = advance(ps);
     if (rc != WN_OK)
         return rc;
-    if (at_op(ps, WN_OP_OPEN) && t.kind == WN_TOK_NAME)
+    if (at_op(ps, WN_OP_OPEN) && t.kind == WN_TOK_NAME && !optional)
         return parse_call(ps, t.text, t.at, *node, node);
-    rc = new_binary(ps, WN_OP_SELECT, t.at, *node, NULL, node);
+    rc = new_binary(ps, optional ? WN_OP_OPT_SELECT : WN_OP_SELECT, t.at, *node,
+        NULL, node);
     if (rc == WN_OK)
         (*node)->name = t.text;
     return rc;
@@ -356,12 +404,16 @@ parse_index(struct parser *ps, struct wn_cel_node **node)
 {
     size_t at = ps->t.at;
     struct wn_cel_node *index;
+    bool optional = false;
     enum wn_status rc = advance(ps);
 
     if (rc == WN_OK)
+        rc = skip_mark(ps, &optional);
+    if (rc == WN_OK)
         rc = parse_expr(ps, &index);
     if (rc == WN_OK)
-        rc = new_binary(ps, WN_OP_INDEX, at, *node, index, node);
+        rc = new_binary(ps, optional ? WN_OP_OPT_INDEX : WN_OP_INDEX, at, *node,
+            index, node);
     return rc == WN_OK ? expect(ps, WN_OP_CLOSE_INDEX, "']'") : rc;
 }
 

@@ -2,6 +2,7 @@
  * Types of expressions: how they are called and which go together.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "policies/cel_int.h"
 
@@ -16,8 +17,13 @@ const struct wn_cel_type wn_cel_types[WN_CEL_KINDS] = {
     [WN_CEL_UINT]   = { WN_CEL_UINT, NULL, NULL },
     [WN_CEL_DOUBLE] = { WN_CEL_DOUBLE, NULL, NULL },
     [WN_CEL_STRING] = { WN_CEL_STRING, NULL, NULL },
+    [WN_CEL_BYTES]  = { WN_CEL_BYTES, NULL, NULL },
     [WN_CEL_LIST]   = { WN_CEL_LIST, NULL, DYN },
     [WN_CEL_MAP]    = { WN_CEL_MAP, DYN, DYN },
+    [WN_CEL_TIMESTAMP] = { WN_CEL_TIMESTAMP, NULL, NULL },
+    [WN_CEL_DURATION]  = { WN_CEL_DURATION, NULL, NULL },
+    [WN_CEL_TYPE]      = { WN_CEL_TYPE, NULL, NULL },
+    [WN_CEL_OPTIONAL]  = { WN_CEL_OPTIONAL, NULL, NULL },
 };
 const struct wn_cel_type wn_cel_list_string
     = { WN_CEL_LIST, NULL, &wn_cel_types[WN_CEL_STRING] };
@@ -25,7 +31,13 @@ const struct wn_cel_type wn_cel_map_string
     = { WN_CEL_MAP, &wn_cel_types[WN_CEL_STRING], DYN };
 
 static const char *const kind_names[WN_CEL_KINDS] = { "unknown", "error",
-    "dyn", "null", "bool", "int", "uint", "double", "string", "list", "map" };
+    "dyn", "null", "bool", "int", "uint", "double", "string", "bytes", "list",
+    "map", "timestamp", "duration", "type", "optional" };
+/* As type() shows them, and as names in expressions. */
+static const char *const type_names[WN_CEL_KINDS] = { NULL, NULL, NULL,
+    "null_type", "bool", "int", "uint", "double", "string", "bytes", "list",
+    "map", "google.protobuf.Timestamp", "google.protobuf.Duration", "type",
+    "optional_type" };
 /* clang-format on */
 
 const char *
@@ -46,6 +58,25 @@ wn_cel_type_text(const struct wn_cel_type *type, char *buf, size_t len)
         snprintf(buf, len, "map(%s, %s)", wn_cel_type_text(type->key, key, 20),
             wn_cel_type_text(type->elem, elem, 20));
     return buf;
+}
+
+const char *
+wn_cel_type_name(enum wn_cel_kind kind)
+{
+    return type_names[kind] != NULL ? type_names[kind] : kind_names[kind];
+}
+
+bool
+wn_cel_type_find(const char *p, size_t len, enum wn_cel_kind *ret)
+{
+    for (int k = WN_CEL_NULL; k < WN_CEL_KINDS; k++) {
+        if (strlen(type_names[k]) == len &&
+            memcmp(type_names[k], p, len) == 0) {
+            *ret = (enum wn_cel_kind)k;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool
@@ -90,6 +121,21 @@ wn_cel_equatable(const struct wn_cel_type *a, const struct wn_cel_type *b)
     return wn_cel_agree(a, b) || (wn_cel_numeric(a) && wn_cel_numeric(b));
 }
 
+static bool
+has_order(enum wn_cel_kind kind)
+{
+    switch (kind) {
+    case WN_CEL_NULL:
+    case WN_CEL_LIST:
+    case WN_CEL_MAP:
+    case WN_CEL_TYPE:
+    case WN_CEL_OPTIONAL:
+        return false;
+    default:
+        return true;
+    }
+}
+
 bool
 wn_cel_orderable(const struct wn_cel_type *a, const struct wn_cel_type *b)
 {
@@ -97,6 +143,5 @@ wn_cel_orderable(const struct wn_cel_type *a, const struct wn_cel_type *b)
         return true;
     if (!wn_cel_agree(a, b))
         return false;
-    return a->kind != WN_CEL_NULL && a->elem == NULL &&
-           b->kind != WN_CEL_NULL && b->elem == NULL;
+    return has_order(a->kind) && has_order(b->kind);
 }

@@ -12,39 +12,85 @@
 /* Lists and maps may hold maps from a post: nobody else bounds their depth. */
 #define EQUAL_DEPTH_MAX 32
 
-static const char no_steps[] = "too many elements to compare";
+const char wn_cel_no_overload[] = "an operator does not take this type";
+const char wn_cel_no_scratch[] = "the expression builds too much";
+const char wn_cel_no_steps[] = "the expression costs too much";
+const char wn_cel_overflow[] = "a number leaves 64 bits";
+
+/* --- the run --- */
 
 void
 wn_cel_run_init(struct wn_cel_run *run, const struct wn_value *vars)
 {
     run->vars = vars;
-    run->steps = 0;
-    run->used = 0;
+    run->values = NULL;
+    wn_arena_init(&run->more, WN_CEL_BUILD_MAX / 64, WN_CEL_BUILD_MAX * 2);
+    wn_cel_run_reset(run);
 }
 
+void
+wn_cel_run_reset(struct wn_cel_run *run)
+{
+    run->steps = 0;
+    run->steps_max = WN_CEL_STEPS_MAX;
+    run->spent = false;
+    run->used = 0;
+    if (run->more.first != NULL)
+        wn_arena_reset(&run->more);
+    run->built = 0;
+}
+
+void
+wn_cel_run_release(struct wn_cel_run *run)
+{
+    wn_arena_release(&run->more);
+}
+
+bool
+wn_cel_charge(struct wn_cel_run *run, uint64_t n)
+{
+    if (n > run->steps_max - run->steps) {
+        run->spent = true;
+        run->steps = run->steps_max;
+    } else {
+        run->steps += n;
+    }
+    return !run->spent;
+}
+
+bool
+wn_cel_charge_bytes(struct wn_cel_run *run, size_t n)
+{
+    return wn_cel_charge(run, n / WN_CEL_STEP_BYTES);
+}
+
+/* What is large goes to the arena, at most WN_CEL_BUILD_MAX of it; writing
+ * it costs what reading it does. */
 void *
 wn_cel_scratch(struct wn_cel_run *run, size_t bytes)
 {
     void *p;
 
-    if (bytes > WN_CEL_SCRATCH - run->used)
+    if (bytes > WN_CEL_BUILD_MAX || !wn_cel_charge_bytes(run, bytes))
         return NULL;
-    p = run->scratch + run->used;
-    /* WN_CEL_SCRATCH is a multiple of 16, so this stays within it. */
-    run->used += (bytes + 15) & ~(size_t)15;
-    return p;
+    if (bytes <= WN_CEL_SCRATCH - run->used) {
+        p = run->scratch + run->used;
+        /* WN_CEL_SCRATCH is a multiple of 16, so this stays within it. */
+        run->used += (bytes + 15) & ~(size_t)15;
+        return p;
+    }
+    if (bytes > WN_CEL_BUILD_MAX - run->built)
+        return NULL;
+    run->built += bytes;
+    return wn_arena_alloc(&run->more, bytes);
 }
+
+/* --- values --- */
 
 struct wn_cel_value
 wn_cel_error(const char *why)
 {
     return (struct wn_cel_value){ .kind = WN_CEL_ERROR, .why = why };
-}
-
-static struct wn_cel_value
-cel_bool(bool b)
-{
-    return (struct wn_cel_value){ .kind = WN_CEL_BOOL, .b = b };
 }
 
 struct wn_cel_value
@@ -117,6 +163,12 @@ order_u64(uint64_t a, uint64_t b)
 }
 
 static int
+order_i64(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int
 order_double(double a, double b)
 {
     if (isnan(a) || isnan(b))
@@ -169,7 +221,7 @@ order_numbers(const struct wn_cel_value *a, const struct wn_cel_value *b)
         return b->kind == WN_CEL_UINT ? order_u64(a->u, b->u)
                                       : order_uint_double(a->u, b->d);
     if (b->kind == WN_CEL_INT)
-        return a->i < b->i ? -1 : a->i > b->i;
+        return order_i64(a->i, b->i);
     return b->kind == WN_CEL_UINT ? order_int_uint(a->i, b->u)
                                   : order_int_double(a->i, b->d);
 }
@@ -180,7 +232,7 @@ is_number(const struct wn_cel_value *v)
     return v->kind >= WN_CEL_INT && v->kind <= WN_CEL_DOUBLE;
 }
 
-/* By code point, which UTF-8 keeps in the order of its bytes. */
+/* By byte; for strings by code point, which UTF-8 keeps in that order. */
 static int
 order_strings(struct wn_str a, struct wn_str b)
 {
@@ -199,17 +251,61 @@ wn_cel_order(const struct wn_cel_value *a, const struct wn_cel_value *b)
         return order_numbers(a, b);
     if (a->kind != b->kind)
         return WN_CEL_NO_ORDER;
-    if (a->kind == WN_CEL_STRING)
+    switch (a->kind) {
+    case WN_CEL_STRING:
+    case WN_CEL_BYTES:
         return order_strings(a->s, b->s);
-    if (a->kind == WN_CEL_BOOL)
+    case WN_CEL_BOOL:
         return (int)a->b - (int)b->b;
-    return WN_CEL_NO_ORDER;
+    case WN_CEL_DURATION:
+        return order_i64(a->i, b->i);
+    case WN_CEL_TIMESTAMP:
+        return a->time.s != b->time.s ? order_i64(a->time.s, b->time.s)
+                                      : order_i64(a->time.ns, b->time.ns);
+    default:
+        return WN_CEL_NO_ORDER;
+    }
+}
+
+bool
+wn_cel_is_key(const struct wn_cel_value *v)
+{
+    return v->kind == WN_CEL_STRING || v->kind == WN_CEL_BOOL ||
+           v->kind == WN_CEL_INT || v->kind == WN_CEL_UINT;
+}
+
+bool
+wn_cel_list_index(const struct wn_cel_value *v, size_t *ret)
+{
+    if (v->kind == WN_CEL_INT && v->i >= 0)
+        *ret = (size_t)v->i;
+    else if (v->kind == WN_CEL_UINT)
+        *ret = (size_t)v->u;
+    else if (v->kind == WN_CEL_DOUBLE && v->d >= 0 && v->d < 0x1p53 &&
+             trunc(v->d) == v->d)
+        *ret = (size_t)v->d;
+    else
+        return false;
+    return true;
 }
 
 /* --- equality: 1, 0, or -1 once the run has no steps left --- */
 
 static int equal(struct wn_cel_run *run, const struct wn_cel_value *a,
     const struct wn_cel_value *b, unsigned depth);
+
+/* Steps for the bytes that both have. */
+static uint64_t
+compare_cost(const struct wn_cel_value *a, const struct wn_cel_value *b)
+{
+    size_t n;
+
+    if (a->kind != b->kind ||
+        (a->kind != WN_CEL_STRING && a->kind != WN_CEL_BYTES))
+        return 0;
+    n = a->s.len < b->s.len ? a->s.len : b->s.len;
+    return n / WN_CEL_STEP_BYTES;
+}
 
 /* Index of the key, n where there is none, SIZE_MAX without steps. */
 static size_t
@@ -220,13 +316,15 @@ find_key(struct wn_cel_run *run, const struct wn_cel_value *map,
 
     if (guess < map->seq.n) {
         k = wn_cel_key_at(map, guess);
+        if (!wn_cel_charge(run, 1 + compare_cost(&k, key)))
+            return SIZE_MAX;
         if (wn_cel_order(&k, key) == 0)
             return guess;
     }
     for (size_t i = 0; i < map->seq.n; i++) {
-        if (++run->steps > WN_CEL_STEPS_MAX)
-            return SIZE_MAX;
         k = wn_cel_key_at(map, i);
+        if (!wn_cel_charge(run, 1 + compare_cost(&k, key)))
+            return SIZE_MAX;
         if (wn_cel_order(&k, key) == 0)
             return i;
     }
@@ -272,7 +370,7 @@ static int
 equal(struct wn_cel_run *run, const struct wn_cel_value *a,
     const struct wn_cel_value *b, unsigned depth)
 {
-    if (++run->steps > WN_CEL_STEPS_MAX || depth > EQUAL_DEPTH_MAX)
+    if (depth > EQUAL_DEPTH_MAX || !wn_cel_charge(run, 1 + compare_cost(a, b)))
         return -1;
     if (is_number(a) && is_number(b))
         return order_numbers(a, b) == 0;
@@ -284,8 +382,18 @@ equal(struct wn_cel_run *run, const struct wn_cel_value *a,
     case WN_CEL_BOOL:
         return a->b == b->b;
     case WN_CEL_STRING:
+    case WN_CEL_BYTES:
         return a->s.len == b->s.len &&
                (a->s.len == 0 || memcmp(a->s.p, b->s.p, a->s.len) == 0);
+    case WN_CEL_TIMESTAMP:
+    case WN_CEL_DURATION:
+        return wn_cel_order(a, b) == 0;
+    case WN_CEL_TYPE:
+        return a->type == b->type;
+    case WN_CEL_OPTIONAL:
+        if (a->opt == NULL || b->opt == NULL)
+            return a->opt == b->opt;
+        return equal(run, a->opt, b->opt, depth + 1);
     case WN_CEL_LIST:
         return equal_lists(run, a, b, depth);
     case WN_CEL_MAP:
@@ -301,7 +409,7 @@ wn_cel_equal(struct wn_cel_run *run, const struct wn_cel_value *a,
 {
     int eq = equal(run, a, b, 0);
 
-    return eq < 0 ? wn_cel_error(no_steps) : cel_bool(eq == 1);
+    return eq < 0 ? wn_cel_error(wn_cel_no_steps) : wn_cel_bool(eq == 1);
 }
 
 struct wn_cel_value
@@ -311,7 +419,7 @@ wn_cel_lookup(struct wn_cel_run *run, const struct wn_cel_value *map,
     size_t at = find_key(run, map, key, SIZE_MAX);
 
     if (at == SIZE_MAX)
-        return wn_cel_error(no_steps);
+        return wn_cel_error(wn_cel_no_steps);
     return at == map->seq.n ? wn_cel_error("no such key") : wn_cel_at(map, at);
 }
 
@@ -322,15 +430,15 @@ wn_cel_in(struct wn_cel_run *run, const struct wn_cel_value *elem,
     if (seq->kind == WN_CEL_MAP) {
         size_t at = find_key(run, seq, elem, SIZE_MAX);
 
-        return at == SIZE_MAX ? wn_cel_error(no_steps)
-                              : cel_bool(at < seq->seq.n);
+        return at == SIZE_MAX ? wn_cel_error(wn_cel_no_steps)
+                              : wn_cel_bool(at < seq->seq.n);
     }
     for (size_t i = 0; i < seq->seq.n; i++) {
         struct wn_cel_value v = wn_cel_at(seq, i);
         int eq = equal(run, elem, &v, 0);
 
         if (eq != 0)
-            return eq < 0 ? wn_cel_error(no_steps) : cel_bool(true);
+            return eq < 0 ? wn_cel_error(wn_cel_no_steps) : wn_cel_bool(true);
     }
-    return cel_bool(false);
+    return wn_cel_bool(false);
 }

@@ -54,7 +54,7 @@ ask_rules(const struct wn_policy *p, struct wn_cel_run *run,
 
         if (rule->mode == WN_RULE_OFF || !in_rollout(rule, sig))
             continue;
-        wn_cel_run_init(run, sig->v);
+        wn_cel_run_reset(run);
         v = wn_cel_eval(rule->when, run);
         if (v.kind == WN_CEL_BOOL) {
             if (v.b)
@@ -94,12 +94,14 @@ void
 wn_policy_eval(const struct wn_policy *p, const struct wn_signals *sig,
     struct wn_arena *arena, struct wn_verdict *ret)
 {
-    struct wn_cel_run run; /* not cleared: 16 KiB of scratch */
+    struct wn_cel_run run; /* not cleared: 20 KiB */
     struct hits hits;
 
     memset(&hits, 0, sizeof(hits));
     memset(ret, 0, sizeof(*ret));
+    wn_cel_run_init(&run, sig->v);
     ask_rules(p, &run, sig, &hits, ret);
+    wn_cel_run_release(&run);
     add_reasons(p, &hits, sig, arena, ret);
 }
 
@@ -145,6 +147,7 @@ add_why(const struct wn_rule *rule, const struct wn_signals *sig,
 
     wn_cel_run_init(&run, sig->v);
     v = wn_cel_eval(rule->when, &run);
+    wn_cel_run_release(&run);
     if (v.kind != WN_CEL_UNKNOWN) {
         wn_buf_str(out, v.kind == WN_CEL_ERROR ? v.why : "it gave no bool");
         return;

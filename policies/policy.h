@@ -1,9 +1,8 @@
 /*
  * A policy: rules over signals, and what they make of one post.
  *
- * JSON (DESIGN 6); conditions are CEL (google/cel-spec), in a first part of
- * the language: literals, field selection, comparison, arithmetic, && || ! ?:,
- * `in`, size(), startsWith(), endsWith(), contains(), has(). Rules are
+ * JSON (DESIGN 6); conditions are CEL (google/cel-spec) without protobuf
+ * messages, with macros, strings, math, time and optionals. Rules are
  * type-checked against core/signals.h when loaded, so evaluation reads no
  * clock, file or global and cannot fail: a rule whose input is unknown, or that
  * meets an evaluation error (overflow, division by zero), is skipped and named

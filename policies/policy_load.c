@@ -410,7 +410,7 @@ fill_env(struct loader *ld)
         ld->vars[i].name = wn_signal_table[i].name;
         ld->vars[i].type = signal_type(wn_signal_table[i].type);
     }
-    ld->env = (struct wn_cel_env){ ld->vars, WN_SIG_COUNT };
+    ld->env = (struct wn_cel_env){ .vars = ld->vars, .n = WN_SIG_COUNT };
 }
 
 /* Whether the parser stopped behind a closing bracket that a comma precedes. */

@@ -118,3 +118,12 @@ check-kafka test-all: $(BUILD)/tests/rig/rig $(BUILD)/tests/rig/worker
 .PHONY: lofo
 lofo: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/lofo/lofo.sh $(DATA)/data $(DATA)/data/base/multilingual-e5-small build/lofo --exits 3,6
+
+# --- conformance of the policy language: build/cel-conformance FOLDER runs any folder of such cases ---
+CEL_CASES = $(DATA)/conformance/cel
+$(BUILD)/cel-conformance: $(BUILD)/tests/conformance/policies_cel.o $(call liblist,policies)
+	$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+.PHONY: conformance
+conformance: $(BUILD)/cel-conformance
+	@if [ -d '$(CEL_CASES)' ]; then $< '$(CEL_CASES)'; \
+	else echo 'conformance: skipped: $(CEL_CASES) is not there (DATA= names the data)'; fi

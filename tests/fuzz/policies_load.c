@@ -94,7 +94,7 @@ static void
 eval_expression(const char *src, size_t len)
 {
     struct wn_cel_var vars[WN_SIG_COUNT];
-    struct wn_cel_env env = { vars, WN_SIG_COUNT };
+    struct wn_cel_env env = { .vars = vars, .n = WN_SIG_COUNT };
     const struct wn_cel_node *node;
     struct wn_signals sig;
     struct wn_cel_run run;
@@ -119,6 +119,7 @@ eval_expression(const char *src, size_t len)
         if (node->type->kind != WN_CEL_DYN && v.kind > WN_CEL_ERROR &&
             v.kind != node->type->kind)
             abort();
+        wn_cel_run_release(&run);
     } else if (err.text[0] == '\0') {
         abort();
     }
