@@ -6,7 +6,7 @@
 #   make check      unit, golden and command tests: no server   [T='policy_*' S=7 SAN=address,undefined|thread]
 #   make check-db   storage against a private PostgreSQL
 #   make check-kafka  ingest and the service against a private Apache Kafka and PostgreSQL
-#   make bench      all benchmarks: bench-store, bench-tokenizer, bench-encoder [ISA=avx2], bench-service
+#   make bench      all benchmarks: bench-store, bench-tokenizer, bench-explain, bench-encoder [ISA=avx2], bench-service
 #   make bench-report  build/bench/report.html of what they measured
 #   make layers     who includes whom; fails on an include that the table forbids
 #   make headers    compiles each header alone
