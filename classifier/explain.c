@@ -38,8 +38,9 @@ struct wn_explainer {
     size_t windows_max;
 
     enum wn_head head;
-    size_t window;                         /* that is explained */
-    float ngram[WN_WINDOWS_MAX][WN_HEADS]; /* of whole windows  */
+    size_t window; /* that is explained, and its logit */
+    double logit;
+    float ngram[WN_WINDOWS_MAX][WN_HEADS]; /* of whole windows */
     struct wn_place place[WN_EXPLAIN_PLACES_MAX];
     size_t places_n;
     struct word word[WN_EXPLAIN_PLACES_MAX]; /* that are still in */
@@ -50,7 +51,7 @@ struct wn_explainer {
     int32_t ids[PACK_TOKENS];
     size_t offsets[PACK_WINDOWS + 1], n;
     const float *with[PACK_WINDOWS]; /* its n-grams (WN_HEADS) */
-    double *logit[PACK_WINDOWS];
+    double *to[PACK_WINDOWS];
     float *pooled; /* (PACK_WINDOWS, H) */
 };
 
@@ -150,7 +151,7 @@ flush(struct wn_explainer *x)
             &exits, x->pooled);
     for (size_t i = 0; i < x->n; i++) {
         wn_heads_score(heads, x->exit, x->pooled + i * heads->hidden, out);
-        *x->logit[i] =
+        *x->to[i] =
             wn_joint_logit(&joint[x->head], out[x->head], x->with[i][x->head]);
     }
     x->n = 0;
@@ -168,7 +169,7 @@ pack(struct wn_explainer *x, const struct wn_window *w, const float *ngram,
     ids = x->ids + x->offsets[x->n];
     memcpy(ids, w->ids, w->n * sizeof(*ids));
     x->with[x->n] = ngram;
-    x->logit[x->n++] = logit;
+    x->to[x->n++] = logit;
     x->offsets[x->n] = x->offsets[x->n - 1] + w->n;
     return ids;
 }
@@ -204,21 +205,19 @@ check(const struct wn_explainer *x, double logit, struct wn_err *err)
         x->c->version, wn_head_names[x->head]);
 }
 
-/* Reads the window to an exit, whole and without each word. */
+/* Reads the window to an exit without each word; whole: what it says there
+ * with all of them. */
 static enum wn_status
-weigh(
-    struct wn_explainer *x, size_t exit, double *ret_whole, struct wn_err *err)
+weigh(struct wn_explainer *x, size_t exit, double whole, struct wn_err *err)
 {
-    enum wn_status rc;
+    enum wn_status rc = check(x, whole, err);
 
     x->exit = exit;
-    pack(x, window_of(x), x->ngram[x->window], ret_whole);
     for (size_t i = 0; i < x->words_n; i++)
         pack_without(x, &x->word[i]);
     flush(x);
-    rc = check(x, *ret_whole, err);
     for (size_t i = 0; i < x->words_n && rc == WN_OK; i++) {
-        x->word[i].weight = *ret_whole - x->word[i].logit;
+        x->word[i].weight = whole - x->word[i].logit;
         rc = check(x, x->word[i].logit, err);
     }
     return rc;
@@ -253,29 +252,35 @@ deepest(const struct wn_classifier *c)
     return c->depth < c->heads.exits ? c->depth : c->heads.exits - 1;
 }
 
-/* The window where the head is highest, the first of them. */
-static enum wn_status
-find_window(struct wn_explainer *x, struct wn_err *err)
+/* What n windows say whole at an exit. */
+static void
+read_whole(
+    struct wn_explainer *x, size_t exit, size_t from, size_t n, double *ret)
 {
-    const struct wn_windows *w = &x->reading.windows;
-    double logit[WN_WINDOWS_MAX];
-    enum wn_status rc = WN_OK;
+    x->exit = exit;
+    for (size_t i = 0; i < n; i++)
+        pack(x, &x->reading.windows.w[from + i], x->ngram[from + i], &ret[i]);
+    flush(x);
+}
 
-    x->exit = deepest(x->c);
-    for (size_t i = 0; i < w->n; i++) {
+/* The window where the head is highest, the first of them. */
+static void
+find_window(struct wn_explainer *x)
+{
+    double logit[WN_WINDOWS_MAX];
+    size_t n = x->reading.windows.n;
+
+    for (size_t i = 0; i < n; i++) {
         const struct wn_ngram_bag *bag = wn_reading_bag(&x->reading, i);
 
         wn_ngram_score(&x->c->ngram, bag->rows, bag->n, x->ngram[i]);
-        pack(x, &w->w[i], x->ngram[i], &logit[i]);
     }
-    flush(x);
+    read_whole(x, deepest(x->c), 0, n, logit);
     x->window = 0;
-    for (size_t i = 0; i < w->n && rc == WN_OK; i++) {
-        rc = check(x, logit[i], err);
-        if (rc == WN_OK && logit[i] > logit[x->window])
+    for (size_t i = 1; i < n; i++)
+        if (logit[i] > logit[x->window])
             x->window = i;
-    }
-    return rc;
+    x->logit = logit[x->window];
 }
 
 /* White space in all places of a word, or what stood there: kept, a copy of
@@ -359,32 +364,45 @@ give_words(const struct wn_explainer *x, struct wn_explanation *ret)
     }
 }
 
+/* Weighs fewer words at each level; those that are left are x->word, in
+ * order. */
+static enum wn_status
+weigh_all(struct wn_explainer *x, struct wn_err *err)
+{
+    size_t deep = deepest(x->c);
+    double shallow;
+    enum wn_status rc = WN_OK;
+
+    weigh_ngrams(x);
+    keep_heaviest(x, WN_EXPLAIN_WORDS_MAX);
+    if (deep > 0 && x->words_n > WN_EXPLAIN_DEEP_MAX) {
+        read_whole(x, 0, x->window, 1, &shallow);
+        rc = weigh(x, 0, shallow, err);
+        if (rc == WN_OK)
+            keep_heaviest(x, WN_EXPLAIN_DEEP_MAX);
+    }
+    if (rc == WN_OK)
+        rc = weigh(x, deep, x->logit, err);
+    if (rc == WN_OK)
+        keep_heaviest(x, x->words_n);
+    return rc;
+}
+
 static enum wn_status
 explain_window(
     struct wn_explainer *x, struct wn_explanation *ret, struct wn_err *err)
 {
     const struct wn_window *w = window_of(x);
     const char *text = x->reading.text.data;
-    size_t deep = deepest(x->c);
-    enum wn_status rc = WN_OK;
-    double whole;
+    enum wn_status rc;
 
     x->places_n =
         wn_places_find(x->place, WN_EXPLAIN_PLACES_MAX, text, w, &x->words_n);
-    weigh_ngrams(x);
-    keep_heaviest(x, WN_EXPLAIN_WORDS_MAX);
-    if (deep > 0 && x->words_n > WN_EXPLAIN_DEEP_MAX) {
-        rc = weigh(x, 0, &whole, err);
-        if (rc == WN_OK)
-            keep_heaviest(x, WN_EXPLAIN_DEEP_MAX);
-    }
-    if (rc == WN_OK)
-        rc = weigh(x, deep, &whole, err);
+    rc = weigh_all(x, err);
     if (rc != WN_OK)
         return rc;
-    keep_heaviest(x, x->words_n);
     ret->head = x->head;
-    ret->logit = whole;
+    ret->logit = x->logit;
     ret->text = (struct wn_str){ text + w->begin, w->end - w->begin };
     ret->window = x->window;
     ret->windows = x->reading.windows.n;
@@ -411,6 +429,6 @@ wn_explain_run(struct wn_explainer *x, const struct wn_post *post,
         *ret = (struct wn_explanation){ .head = head };
         return WN_OK;
     }
-    rc = find_window(x, err);
-    return rc == WN_OK ? explain_window(x, ret, err) : rc;
+    find_window(x);
+    return explain_window(x, ret, err);
 }

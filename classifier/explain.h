@@ -27,7 +27,7 @@
 #include "classifier/classifier.h"
 
 #define WN_EXPLAIN_WORDS_MAX 64
-#define WN_EXPLAIN_DEEP_MAX 12
+#define WN_EXPLAIN_DEEP_MAX 10
 #define WN_EXPLAIN_PLACES_MAX 128
 #define WN_EXPLAIN_LEFT_OUT SIZE_MAX
 

@@ -8,7 +8,7 @@
 #include "cmd/score_int.h"
 #include "cmd/tools.h"
 
-#define ROWS_MAX 12   /* of the table */
+#define ROWS_MAX 10   /* of the table */
 #define BAR_WIDTH 20u /* of the heaviest word */
 #define LINE_MAX ((size_t)1 << 16)
 

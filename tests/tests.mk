@@ -39,14 +39,19 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-encoder bench-service bench-train bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-explain bench-encoder bench-service bench-train bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
-bench: bench-store bench-tokenizer bench-encoder bench-service
+bench: bench-store bench-tokenizer bench-explain bench-encoder bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
+
+# make bench-explain [WEIGHTS=DIR]: milliseconds for the words of one post
+WEIGHTS ?= model/weights/winnow
+bench-explain: $(BUILD)/tests/bench/classifier_explain
+	@$< $(WEIGHTS)
 
 # what is measured beside us, pinned, in a folder of its own
 BENCH_PYTHON := build/bench/venv/bin/python

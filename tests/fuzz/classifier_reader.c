@@ -1,7 +1,7 @@
 /*
  * libFuzzer: any bytes as a post's text, through everything that reads it
  * before the encoder does: hardened text, its second view, links, windows,
- * tokens, n-grams.
+ * tokens, n-grams, and the words that explanations are made of.
  *
  * The first byte is the number of windows, the second how often the rest is
  * repeated (a text must be long to be cut; under 192, as most are, never), the
@@ -13,6 +13,7 @@
 
 #include <unicode/utf8.h>
 
+#include "classifier/explain_int.h"
 #include "classifier/reader.h"
 
 #define MAX ((size_t)1 << 12)
@@ -120,6 +121,30 @@ check_links(const struct wn_links *l, const struct wn_text *t, size_t given_n)
              is_utf8(l->url[i].p, l->url[i].len));
 }
 
+/* Where tokens came from, and the words that are made of them. */
+static void
+check_places(const char *text, size_t len, const struct wn_window *w)
+{
+    static struct wn_place p[WN_WINDOW_TOKENS];
+    size_t words, n, at = w->begin, most = 0;
+
+    for (size_t k = 1; k + 1 < w->n; k++)
+        must(w->start[k] >= w->start[k - 1] && w->stop[k] >= w->start[k] &&
+             w->start[k] >= w->begin && w->stop[k] <= w->end &&
+             starts_char(text, len, w->start[k]) &&
+             starts_char(text, len, w->stop[k]));
+    n = wn_places_find(p, WN_WINDOW_TOKENS, text, w, &words);
+    for (size_t k = 0; k < n; k++) {
+        must(p[k].begin >= at && p[k].end > p[k].begin && p[k].end <= w->end);
+        must(p[k].core >= p[k].begin && p[k].core < p[k].core_end &&
+             p[k].core_end <= p[k].end);
+        must(starts_char(&r->text, p[k].begin) && p[k].word <= most);
+        most += p[k].word == most;
+        at = p[k].end;
+    }
+    must(words == most);
+}
+
 static void
 check_window(const struct wn_windows *ws, size_t i, const char *p, size_t len)
 {
@@ -134,6 +159,7 @@ check_window(const struct wn_windows *ws, size_t i, const char *p, size_t len)
     must(w->begin <= w->end && w->end <= len);
     must(starts_char(p, len, w->begin) && starts_char(p, len, w->end));
     must(i == 0 || w->begin >= ws->w[i - 1].begin);
+    check_places(p, len, w);
 }
 
 static void

@@ -103,6 +103,27 @@ done
 printf 'from standard input' | "$w" score - | grep -q 'from standard input' || wrong 'standard input as a text'
 "$w" score --json 'one text' 'two texts' | grep -c '^{"id":"[12]","scores":{' | grep -qx 2 || wrong '--json of two texts'
 
+# --explain: the heaviest word first, of the head that is named or of a flagged one; both forms of JSON have the member
+text='We walked along the river this morning, then airdrop and home for tea.'
+"$w" score --explain=scam "$text" >"$dir/out"
+same $? 0 'exit status of --explain'
+grep -A1 '^explain  scam: its logit is ' "$dir/out" | grep -qE '^ +\+[0-9.]+ +\++ +airdrop$' || wrong "explain: $(cat "$dir/out")"
+"$w" score --explain "FREE CRYPTO airdrop, claim it: t.me/x" | grep -qE '^explain  (spam|scam): ' || wrong 'the head of --explain'
+"$w" score --explain '' | grep -q '^explain  nothing' || wrong '--explain without a text'
+member='"head":"scam","logit":[-0-9.e]+,"window":1,"windows":1,"text":"We walked .*","words":\[\{"word":"airdrop","weight":[0-9.e-]+,"at":\[\[45,52\]\]\},.*\],"left_out":\[.*\]'
+"$w" score --json --explain=scam "$text" | grep -qE ",\"explain\":\{$member\}\}\$" || wrong '--json --explain'
+printf '{"id":"1","text":"%s"}\n\n{"id":"3","text":null}\n' "$text" | "$w" score --jsonl --explain=scam >"$dir/out"
+line 1 | grep -qE ",\"explain\":\{$member\}\}\$" || wrong "--jsonl --explain: $(line 1)"
+line 2 | grep -q '^{"line":2,"error":' || wrong "--jsonl --explain: $(line 2)"
+line 3 | grep -q ',"explain":null}$' || wrong "--jsonl --explain: $(line 3)"
+"$w" score --jsonl --explain --score.threads=4 <"$dir/in" >"$dir/four"
+"$w" score --jsonl --explain --score.threads=1 <"$dir/in" >"$dir/one"
+cmp "$dir/one" "$dir/four" >/dev/null || wrong 'an explanation depends on threads'
+"$w" score --explain=fraud "$text" >/dev/null 2>"$dir/err"
+same $? 2 'exit status of --explain of no head'
+grep -q "'fraud' is none of spam" "$dir/err" || wrong "head: $(cat "$dir/err")"
+printf 'a\033[2Jb \342\200\256airdrop' | "$w" score --explain=scam | LC_ALL=C grep -q "$(printf '\033')" && wrong 'an escape in a table'
+
 # a rule that could not be asked is named with what it lacked; the line of --jsonl has the contract's members alone
 printf '%s' '{"policy":"t","version":"1","rules":[
  {"id":"new","action":"remove","category":"c","reason":"r","when":"size(post.text) > 3 && author.age_days < 3"},
