@@ -138,7 +138,7 @@ check_places(const char *text, size_t len, const struct wn_window *w)
         must(p[k].begin >= at && p[k].end > p[k].begin && p[k].end <= w->end);
         must(p[k].core >= p[k].begin && p[k].core < p[k].core_end &&
              p[k].core_end <= p[k].end);
-        must(starts_char(&r->text, p[k].begin) && p[k].word <= most);
+        must(starts_char(text, len, p[k].begin) && p[k].word <= most);
         most += p[k].word == most;
         at = p[k].end;
     }
