@@ -38,7 +38,7 @@ options_begin_with_the_defaults_of_the_table(void **state)
 {
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_ROWS), 2000);
     assert_int_equal(wn_opt_int(o, WN_OPT_STORE_BYTES), 4 << 20);
-    assert_int_equal(wn_opt_int(o, WN_OPT_INGEST_BYTES), 64 << 20);
+    assert_int_equal(wn_opt_int(o, WN_OPT_INGEST_BYTES), 16 << 20);
     assert_string_equal(wn_opt_str(o, WN_OPT_INGEST_SOURCE), "kafka");
     assert_false(wn_opt_bool(o, WN_OPT_INGEST_FOLLOW));
     for (int i = 0; i < WN_OPT_COUNT; i++)

@@ -35,8 +35,10 @@ signals_numbers_and_types_never_change(void **state)
     assert_int_equal(WN_SIG_TEXT_LINKS_HIDDEN, 19);
     assert_int_equal(WN_SIG_POST_TEXT, 25);
     assert_int_equal(WN_SIG_INGEST_BAD_MEMBERS, 34);
-    assert_int_equal(WN_SIG_TEXT_COMBINING, 35);
-    assert_int_equal(WN_SIG_TEXT_REPEATS, 41);
+    assert_int_equal(WN_SIG_SCORE_BAIT_VOTE, 35);
+    assert_int_equal(WN_SIG_SCORE_DEPTH, 40);
+    assert_int_equal(WN_SIG_TEXT_COMBINING, 41);
+    assert_int_equal(WN_SIG_TEXT_REPEATS, 47);
     assert_int_equal(wn_signal_table[WN_SIG_POST_EXTRA].type, WN_TYPE_MAP);
     assert_int_equal(wn_signal_table[WN_SIG_POST_LINKS].type, WN_TYPE_LIST);
     assert_int_equal(
