@@ -499,9 +499,17 @@ wn_kafka_end(struct wn_kafka *k, const char *topic, int32_t part)
 {
     rd_kafka_t *rk = client(k, RD_KAFKA_CONSUMER, NULL);
     int64_t low, high;
-    rd_kafka_resp_err_t e =
-        rd_kafka_query_watermark_offsets(rk, topic, part, &low, &high, CALL_MS);
+    rd_kafka_resp_err_t e;
+    int asked = 0;
 
+    /* A topic that was made a moment ago may have no leader yet. */
+    for (;;) {
+        e = rd_kafka_query_watermark_offsets(
+            rk, topic, part, &low, &high, CALL_MS);
+        if (e != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || asked++ == 100)
+            break;
+        sleep_ms(100);
+    }
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
         die(topic, rd_kafka_err2str(e));
     rd_kafka_destroy(rk);
