@@ -210,9 +210,10 @@ begin_paused(struct bench *b, struct svc *s)
     }
     wn_kafka_flush(kafka);
     atomic_store(&stub_us, 1000000);
+    /* Batches of four posts, so that room comes too seldom not to pause. */
     svc_begin(s, b,
         (const char *const[]){
-            "ingest.bytes_max", "6m", "score.batch_tokens", "200", NULL });
+            "ingest.bytes_max", "6m", "score.batch_tokens", "9000", NULL });
     wait_metric(WN_M_PAUSES, pauses + 1);
 }
 
