@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include <cblas.h>
+
 struct worker {
     struct wn_pool *pool;
     pthread_t thread;
@@ -65,6 +67,7 @@ wn_pool_new(struct wn_pool **ret, size_t threads, struct wn_err *err)
 
     if (p == NULL)
         return wn_fail(err, WN_STOP, "threads: out of memory");
+    openblas_set_num_threads(1); /* the pool's threads are all there are */
     WN_ASSERT(threads >= 1);
     WN_ASSERT(threads <= WN_POOL_THREADS_MAX);
     p->threads = threads;
