@@ -169,8 +169,8 @@ struct wn_text_word {
 bool wn_text_fold(struct wn_text *t, struct wn_text_word *w, bool view,
     bool few, bool guarded);
 
-/* text_leet.c: the word of in[0, len), whose end is `end`, with letters for
- * its digits and signs, to out (room for it); false where it is none. */
+/* text_leet.c: the word in[0, len) with letters for its digits and signs, to
+ * out (room for it); false, and nothing, where it is none of that kind. */
 bool wn_text_leet(const char *in, size_t len, struct wn_buf *out);
 
 #define WN_TEXT_NUMBER_MIN 9 /* digits of a telephone or an account */

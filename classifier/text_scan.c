@@ -73,7 +73,7 @@ static bool
 is_odd(UChar32 c)
 {
     return (c >= 0x250 && c < 0x2B0) || (c >= 0x1D00 && c < 0x1DC0) ||
-           (c >= 0xA730 && c < 0xA732) || c == 0x192;
+           (c >= 0xA730 && c < 0xA732);
 }
 
 /* Whether it may look like a letter of another alphabet. */
@@ -82,6 +82,21 @@ has_look_alikes(UChar32 c)
 {
     return c < 0xE00 || (c >= 0x1000 && c < 0x3000) ||
            (c >= 0xA4D0 && c < 0xAC00) || (c >= 0x10000 && c < 0x20000);
+}
+
+/* What most of them are, without ICU: punctuation and emoji; letters of Latin,
+ * Greek, Cyrillic and Arabic. 0: not that simple. */
+static uint8_t
+common_kind(UChar32 c)
+{
+    if ((c >= 0x2000 && c < 0x2070) || (c >= 0x1F300 && c < 0x1FB00))
+        return SIGN;
+    if (c >= 0xC0 && c < 0x250)
+        return c == 0xD7 || c == 0xF7 ? SIGN : LATIN;
+    if ((c >= 0x388 && c < 0x3F6) || (c >= 0x400 && c < 0x482) ||
+        (c >= 0x620 && c < 0x64B) || (c >= 0x671 && c < 0x6D4))
+        return APART;
+    return 0;
 }
 
 static uint8_t
@@ -105,6 +120,7 @@ static uint8_t
 beyond_ascii(struct scan *s, UChar32 c, size_t i, size_t end)
 {
     unsigned per = wn_text_chars_per_word(c);
+    uint8_t kind = common_kind(c);
 
     s->last_n = c == s->last && i == s->last_end ? s->last_n + 1 : 1;
     s->last = c;
@@ -113,6 +129,11 @@ beyond_ascii(struct scan *s, UChar32 c, size_t i, size_t end)
         s->quarters += 4 / per;
         s->run = s->run || s->last_n >= 3;
         return WORDY_UNSPACED;
+    }
+    if (kind != 0) {
+        s->run = s->run || (s->last_n >= 3 && kind != SIGN);
+        s->odd = s->odd || c == 0x192;
+        return kind;
     }
     if (!wn_text_is_solid(c) && wn_text_is_mark(c)) {
         s->odd = s->odd || c == 0x332;

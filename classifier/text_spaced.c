@@ -74,9 +74,9 @@ bytes(UChar32 c)
     return (size_t)U8_LENGTH(c);
 }
 
-/* Alphabets whose words are not of one letter. */
+/* Alphabets whose words are not of one letter; and digits for letters. */
 static bool
-may_stand_apart(const struct joiner *j, UChar32 c)
+may_stand_apart(UChar32 c)
 {
     if (c < 0x80)
         return wn_text_ascii_alnum(c);
@@ -93,7 +93,7 @@ letter_end(const struct joiner *j, size_t i)
     UChar32 c = get(j, i);
     size_t end = i;
 
-    if (i >= j->n || !may_stand_apart(j, c))
+    if (i >= j->n || !may_stand_apart(c))
         return i;
     do {
         end += bytes(c);
@@ -141,7 +141,7 @@ space_end(const struct joiner *j, size_t i, size_t *width)
     return i;
 }
 
-/* Of the first view: what letters are parted by, but not what code, paths and
+/* What may stand between letters; in the first view not what code, paths and
  * lists have between theirs. */
 static bool
 parts_letters(const struct joiner *j, UChar32 c)

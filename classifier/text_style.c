@@ -173,7 +173,7 @@ wn_text_style(
     UChar32 to = c;
 
     st->cjk = st->cjk || (c >= 0x3041 && c < 0xD7B0);
-    if ((c >= 0x1D2C && c < 0x2500) || c >= 0xFE49)
+    if ((c >= 0x1D2C && c < 0x2500) || (c >= 0xFE49 && c < 0x1F200))
         to = styled(st, c, rest, rest_len);
     st->prev = c;
     return to;

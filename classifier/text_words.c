@@ -29,8 +29,6 @@ struct folder {
     struct wn_buf *out;
     bool view, few;
     bool guarded; /* the first view leaves what is here */
-    const struct wn_spots *before;
-    size_t before_i;
 };
 
 static UChar32
@@ -61,7 +59,7 @@ copy(struct folder *f, size_t from, size_t to)
     f->out->len += to - from;
 }
 
-/* Something differs from here on, until further notice. */
+/* What is written from here on differs. */
 static void
 see_change(struct folder *f, size_t at)
 {
@@ -319,8 +317,7 @@ wn_text_words(struct wn_text *t, const char *in, size_t len, struct wn_buf *out,
         .n = len,
         .out = out,
         .view = view,
-        .few = few,
-        .before = before };
+        .few = few };
     size_t i = 0, k = 0;
 
     while (i < len) {

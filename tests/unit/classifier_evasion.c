@@ -406,6 +406,8 @@ the_second_view_folds_where_the_first_does_not(void **state)
     assert_int_equal(text.mixed_script_words, 2);
     expect_view("p\u0430ypal.com/login", "paypal.com/login");
     expect_view("b\u043Eo\u043A\u0456ng", "booking");    /* a kind of k */
+    expect_view("\u043A\u0440u\u043F\u0442o\u0439", /* Latin u for i */
+        "\u043A\u0440\u0438\u043F\u0442\u043E\u0439");
     expect_view("fr\u0251nk \u0262oods", "frank goods"); /* phonetics */
     /* a word of look-alikes alone, in a Latin text */
     expect_view("buy it with \u0441\u043E\u0456\u0441\u0430 today, no fee",
