@@ -99,23 +99,37 @@ struct reader {
 };
 
 static void
-take(struct reader *r, UChar32 c, const uint8_t *rest, size_t rest_len)
+keep(struct reader *r, UChar32 c)
 {
-    const char *word = wn_text_style_word(c);
-
-    if (word != NULL) {
-        r->len += put_word(r->out + r->len, word);
-        wn_text_filter_keep(&r->f, ' ');
-        return;
-    }
-    c = wn_text_style(&r->st, c, rest, rest_len);
-    c = wn_text_filter_bound(&r->f, c);
     if (wn_text_filter_keep(&r->f, c)) {
         U16_APPEND_UNSAFE(r->out, r->len, c);
         return;
     }
     r->len -= r->f.undo;
     r->f.undo = 0;
+}
+
+/* A character beyond ASCII. None of the alphabets before U+1D2C is styled, nor
+ * is Han, and of neither does NFKC make phrases. */
+static void
+take(struct reader *r, UChar32 c, const uint8_t *rest, size_t rest_len)
+{
+    const char *word;
+
+    if (c < 0x1D2C || (c >= 0x3400 && c < 0xA000)) {
+        r->st.cjk = r->st.cjk || c >= 0x3400;
+        r->st.prev = c;
+        keep(r, c);
+        return;
+    }
+    word = wn_text_style_word(c);
+    if (word != NULL) {
+        r->len += put_word(r->out + r->len, word);
+        wn_text_filter_keep(&r->f, ' ');
+        return;
+    }
+    c = wn_text_style(&r->st, c, rest, rest_len);
+    keep(r, wn_text_filter_bound(&r->f, c));
 }
 
 /* Steps 1 to 3. A UTF-8 byte makes at most one and a half UTF-16 units. */
@@ -140,6 +154,8 @@ decode(struct wn_text *t, const char *in, size_t len, struct wn_err *err)
         i += (int32_t)run;
         if (i == n)
             break;
+        if (run > 0)
+            r.st.prev = 0;
         U8_NEXT(s, i, n, c);
         if (c <= 0) {
             t->invalid++;
@@ -268,6 +284,7 @@ accept(struct decoder *d, UChar32 c)
     }
     if (close_flag(d, c))
         return -1;
+    d->st.prev = 0;
     to = wn_text_style(&d->st, c, NULL, 0);
     if (to == 'A' + (c - 0x1F1E6))
         d->half = d->len + 1;

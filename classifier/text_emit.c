@@ -32,8 +32,8 @@ is_space(UChar32 c)
 {
     if (c < 0x80)
         return c == ' ' || (c >= 0x09 && c <= 0x0D);
-    if (wn_text_is_solid(c))
-        return false;
+    if (c < 0x1680 || c > 0x3000)
+        return c == 0x85 || c == 0xA0;
     /* Braille's blank is no space to Unicode but looks like one. */
     return u_isUWhiteSpace(c) || c == 0x2800;
 }

@@ -17,16 +17,20 @@
 
 #define BLOCK 64
 
-/* What stands in a block for characters beyond ASCII. */
+/* What a character beyond ASCII is; a mask of each kind is kept, in this
+ * order. */
 enum {
-    SIGN = 0x80,   /* neither letter nor digit                              */
-    MONEY,         /* the same, but may stand for a letter                  */
-    LATIN,         /* a letter of Latin                                     */
-    APART,         /* of another alphabet, of those that may be set apart   */
-    TOGETHER,      /* of another, of those that may not                     */
-    WORDY,         /* letters and digits without look-alikes                */
-    WORDY_UNSPACED /* the same where no space tells words                   */
+    LATIN = 1,   /* a letter of it                                */
+    OTHER = 2,   /* of another alphabet that may have look-alikes */
+    SINGLE = 4,  /* of one whose letters may be set apart         */
+    ALNUM = 8,   /* a letter or digit                             */
+    WORDY = 16,  /* one where spaces tell words                   */
+    MONEY = 32,  /* no letter, but may stand for one              */
+    NOTHING = 64 /* a mark: nothing stands for it                 */
 };
+#define KINDS 5
+#define LATIN_LETTER (LATIN | SINGLE | ALNUM | WORDY)
+#define OTHER_LETTER (OTHER | ALNUM | WORDY)
 
 /* A mask of the block at hand, and of the one before. */
 struct mask {
@@ -41,7 +45,7 @@ struct scan {
     struct mask single, alnum;      /* may be set apart; any             */
     struct mask three;              /* letters that come a third time    */
     uint64_t wordy;                 /* alnum where spaces tell words     */
-    uint64_t beyond;                /* not ASCII                         */
+    uint64_t beyond, kind[KINDS];   /* not ASCII, and what they are      */
 
     size_t chars, words, quarters, latins, others;
     bool in_word; /* the word at hand has a letter or digit */
@@ -85,62 +89,58 @@ has_look_alikes(UChar32 c)
 }
 
 /* What most of them are, without ICU: punctuation and emoji; letters of Latin,
- * Greek, Cyrillic and Arabic. 0: not that simple. */
-static uint8_t
+ * Greek, Cyrillic and Arabic. -1: not that simple. */
+static int
 common_kind(UChar32 c)
 {
+    if (c < 0x250)
+        return c < 0xC0 ? -1 : c == 0xD7 || c == 0xF7 ? 0 : LATIN_LETTER;
+    if ((c >= 0x400 && c < 0x482) || (c >= 0x620 && c < 0x64B) ||
+        (c >= 0x671 && c < 0x6D4) || (c >= 0x388 && c < 0x3F6))
+        return OTHER_LETTER | SINGLE;
     if ((c >= 0x2000 && c < 0x2070) || (c >= 0x1F300 && c < 0x1FB00))
-        return SIGN;
-    if (c >= 0xC0 && c < 0x250)
-        return c == 0xD7 || c == 0xF7 ? SIGN : LATIN;
-    if ((c >= 0x388 && c < 0x3F6) || (c >= 0x400 && c < 0x482) ||
-        (c >= 0x620 && c < 0x64B) || (c >= 0x671 && c < 0x6D4))
-        return APART;
-    return 0;
+        return 0;
+    return -1;
 }
 
-static uint8_t
+static int
 kind_of(struct scan *s, UChar32 c)
 {
-    if (!u_isalnum(c))
-        return c == 0x20AC || c == 0xA3 ? MONEY : SIGN;
-    if (!u_isalpha(c) || !has_look_alikes(c))
-        return WORDY;
+    uint32_t gc = U_GET_GC_MASK(c);
+
+    if ((gc & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0) {
+        s->odd = s->odd || c == 0x332;
+        return NOTHING;
+    }
+    if ((gc & (U_GC_L_MASK | U_GC_ND_MASK)) == 0)
+        return c == 0x20AC || c == 0xA3 ? MONEY : 0;
+    if ((gc & U_GC_ND_MASK) != 0 || !has_look_alikes(c))
+        return ALNUM | WORDY;
     s->odd = s->odd || is_odd(c);
     if (c < 0x370 || (c >= 0x1D00 && c < 0x1F00))
-        return LATIN;
+        return LATIN_LETTER;
     return c < 0x700 || (c >= 0x10A0 && c < 0x1100) ||
                    (c >= 0x1F00 && c < 0x2000)
-               ? APART
-               : TOGETHER;
+               ? OTHER_LETTER | SINGLE
+               : OTHER_LETTER;
 }
 
-/* The character of text[i, end); what stands for it, 0: nothing. */
-static uint8_t
+/* The kind of c, which stands at text[i, end). */
+static int
 beyond_ascii(struct scan *s, UChar32 c, size_t i, size_t end)
 {
     unsigned per = wn_text_chars_per_word(c);
-    uint8_t kind = common_kind(c);
+    int kind = per > 0 ? ALNUM : common_kind(c);
 
+    s->quarters += per > 0 ? 4 / per : 0;
+    if (kind < 0)
+        kind = kind_of(s, c);
+    s->odd = s->odd || c == 0x192;
     s->last_n = c == s->last && i == s->last_end ? s->last_n + 1 : 1;
     s->last = c;
     s->last_end = end;
-    if (per > 0) {
-        s->quarters += 4 / per;
-        s->run = s->run || s->last_n >= 3;
-        return WORDY_UNSPACED;
-    }
-    if (kind != 0) {
-        s->run = s->run || (s->last_n >= 3 && kind != SIGN);
-        s->odd = s->odd || c == 0x192;
-        return kind;
-    }
-    if (!wn_text_is_solid(c) && wn_text_is_mark(c)) {
-        s->odd = s->odd || c == 0x332;
-        return 0;
-    }
-    s->run = s->run || (s->last_n >= 3 && u_isalpha(c));
-    return kind_of(s, c);
+    s->run = s->run || (s->last_n >= 3 && (kind & ALNUM) != 0);
+    return kind;
 }
 
 #define EACH(byte) (0x0101010101010101u * (byte))
@@ -182,15 +182,15 @@ fill_ascii(struct scan *s, const uint8_t *p, size_t len, size_t i, size_t n)
 static size_t
 fill(struct scan *s, const uint8_t *p, size_t len, size_t i)
 {
-    size_t n = 0, run;
+    size_t n = 0, run, start;
     UChar32 c;
+    int kind;
 
     memcpy(s->block, s->block + BLOCK, 8);
+    memset(s->kind, 0, sizeof(s->kind));
     s->beyond = 0;
     for (;;) {
-        size_t start;
-
-        run = fill_ascii(s, p, len, i, n);
+        run = i < len && p[i] >= 0x80 ? 0 : fill_ascii(s, p, len, i, n);
         n += run;
         i += run;
         s->chars += run;
@@ -199,9 +199,13 @@ fill(struct scan *s, const uint8_t *p, size_t len, size_t i)
         start = i;
         U8_NEXT_UNSAFE(p, i, c);
         s->chars++;
-        s->block[8 + n] = beyond_ascii(s, c, start, i);
-        if (s->block[8 + n] != 0)
-            s->beyond |= (uint64_t)1 << n++;
+        kind = beyond_ascii(s, c, start, i);
+        if (kind == NOTHING)
+            continue;
+        for (unsigned k = 0; k < KINDS; k++)
+            s->kind[k] |= (uint64_t)(kind >> k & 1) << n;
+        s->block[8 + n] = kind == MONEY ? MONEY | 0x80 : 0x80;
+        s->beyond |= (uint64_t)1 << n++;
     }
     memset(s->block + 8 + n, ' ', BLOCK - n);
     return i;
@@ -250,22 +254,6 @@ two_behind(struct mask m)
     return m.now << 2 | m.before >> 62;
 }
 
-/* Puts what stands beyond ASCII into the masks. */
-static void
-add_beyond(struct scan *s)
-{
-    for (uint64_t left = s->beyond; left != 0; left &= left - 1) {
-        uint64_t bit = left & -left;
-        uint8_t kind = s->block[8 + __builtin_ctzll(left)];
-
-        s->latin.now |= kind == LATIN ? bit : 0;
-        s->other.now |= kind == APART || kind == TOGETHER ? bit : 0;
-        s->single.now |= kind == LATIN || kind == APART ? bit : 0;
-        s->alnum.now |= kind >= LATIN ? bit : 0;
-        s->wordy |= kind >= LATIN && kind != WORDY_UNSPACED ? bit : 0;
-    }
-}
-
 static void
 make_masks(struct scan *s)
 {
@@ -281,15 +269,14 @@ make_masks(struct scan *s)
         same |= gather(zero(v ^ load(s->block + 7 + i))) << i;
     }
     next(&s->letter, letter);
-    next(&s->latin, letter);
-    next(&s->single, letter);
-    next(&s->other, 0);
+    next(&s->latin, letter | s->kind[0]);
+    next(&s->other, s->kind[1]);
+    next(&s->single, letter | s->kind[2]);
+    next(&s->alnum, letter | digit | s->kind[3]);
     next(&s->digit, digit);
     next(&s->space, space);
     next(&s->same, same);
-    next(&s->alnum, letter | digit);
-    s->wordy = letter | digit;
-    add_beyond(s);
+    s->wordy = letter | digit | s->kind[4];
 }
 
 /* --- what the masks say --- */
@@ -321,7 +308,7 @@ look_at_signs(struct scan *s)
         uint8_t c = s->block[8 + __builtin_ctzll(left)];
         uint64_t bit = left & -left;
 
-        s->leet = s->leet || c == '$' || c == MONEY ||
+        s->leet = s->leet || c == '$' || c == (MONEY | 0x80) ||
                   (c == '@' && (after & bit) != 0) ||
                   ((c == '!' || c == '|') && (before & bit) != 0);
     }

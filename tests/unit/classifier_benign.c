@@ -235,6 +235,7 @@ joiners_and_selectors_of_ordinary_text_are_not_counted(void **state)
         { "Vie\u0323\u0302t, e\u0301te\u0301, \u03B1\u0314\u0342\u0345",
             "Vi\u1EC7t, \u00E9t\u00E9, \u1F87" },
         /* one circled digit, one letter in brackets, a blood group, no-entry */
+        { "\u249C x \u249D y", "(a) x (b) y" },
         { "\u2460 \u249C \U0001F17E+ \u2260 a=\u0338b",
             "1 (a) O+ \u2260 a\u2260b" },
     };
