@@ -126,6 +126,7 @@ take(struct reader *r, UChar32 c, const uint8_t *rest, size_t rest_len)
     if (word != NULL) {
         r->len += put_word(r->out + r->len, word);
         wn_text_filter_keep(&r->f, ' ');
+        r->st.prev = c;
         return;
     }
     c = wn_text_style(&r->st, c, rest, rest_len);

@@ -271,7 +271,7 @@ make_masks(struct scan *s)
     next(&s->letter, letter);
     next(&s->latin, letter | s->kind[0]);
     next(&s->other, s->kind[1]);
-    next(&s->single, letter | s->kind[2]);
+    next(&s->single, letter | digit | s->kind[2]);
     next(&s->alnum, letter | digit | s->kind[3]);
     next(&s->digit, digit);
     next(&s->space, space);
@@ -317,7 +317,7 @@ look_at_signs(struct scan *s)
         s->leet = true;
 }
 
-/* Letters alone: neither letter nor digit on both sides. A mark of alone is on
+/* Letters and digits alone: neither on both sides. The bit of one is that of
  * the character behind. */
 static void
 count_alone(struct scan *s)
@@ -343,12 +343,12 @@ count_alone(struct scan *s)
 static void
 look_for_runs(struct scan *s)
 {
-    struct mask letter = s->letter;
+    struct mask beside = s->alnum;
 
     next(&s->three, s->letter.now & s->same.now & behind(s->same));
     s->run = s->run ||
-             (s->three.now & (letter.now << 3 | letter.before >> 61)) != 0 ||
-             (behind(s->three) & letter.now) != 0;
+             (s->three.now & (beside.now << 3 | beside.before >> 61)) != 0 ||
+             (behind(s->three) & beside.now) != 0;
 }
 
 static void

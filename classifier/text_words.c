@@ -106,13 +106,14 @@ squeeze(struct folder *f, struct wn_text_word *w, bool whole)
     size_t letters = 0, before = 0, squeezed = 0;
 
     for (size_t i = 0; i < w->runs; i++)
-        letters += w->run[i].n;
+        letters += wn_text_is_mark(w->run[i].c) ? 0 : w->run[i].n;
     for (size_t i = 0; i < w->runs; i++) {
         struct wn_text_run *r = &w->run[i];
         size_t n = r->n;
 
-        if (!wn_text_is_mark(r->c) &&
-            (n >= 5 || (whole && squeezes_few(f, w, i, before, letters)))) {
+        if (wn_text_is_mark(r->c))
+            continue;
+        if (n >= 5 || (whole && squeezes_few(f, w, i, before, letters))) {
             r->n = 2;
             squeezed++;
         }

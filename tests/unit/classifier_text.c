@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
 #include "tests/lib/test.h"
 
 static struct wn_text text;
@@ -296,6 +299,63 @@ assert_idempotent(const char *in, size_t len)
     free(once);
 }
 
+/* Characters and words one by one, as text.h says what they are. */
+static void
+count_plainly(const char *p, size_t len, size_t *chars, size_t *words)
+{
+    size_t i = 0, quarters = 0;
+    bool in_word = false;
+
+    for (*chars = *words = 0; i < len; ++*chars) {
+        UChar32 c;
+        bool thai, han;
+
+        U8_NEXT_UNSAFE((const uint8_t *)p, i, c);
+        thai = (c >= 0xE00 && c < 0xF00) || (c >= 0x1000 && c < 0x10A0) ||
+               (c >= 0x1780 && c < 0x1800);
+        han = (c >= 0x3041 && c < 0x3100) || (c >= 0x3400 && c < 0xA000) ||
+              (c >= 0xF900 && c < 0xFB00) || (c >= 0x20000 && c < 0x32000);
+        quarters += thai ? 1 : han ? 2 : 0;
+        if (c == ' ' || c == '\n') {
+            in_word = false;
+        } else if (!thai && !han && !in_word && u_isalnum(c)) {
+            in_word = true;
+            ++*words;
+        }
+    }
+    *words += (quarters + 3) / 4;
+}
+
+/* Sixty-four characters are looked at together: so all lengths around it, and
+ * what stands on the border. */
+static void
+text_counts_as_a_plain_loop_does(void **state)
+{
+    static const char *const bits[] = { "a", "b ", " ", "\n", ".", "1", "word ",
+        "(x) ", "\u00E9", "\u0434\u0430 ", "\u4F60", "\u0E01", "\u2019",
+        "\u0301", "\U0001F600", "- ", "\u0905", "\u0660", "another one, " };
+    uint64_t seed = wn_test_seed();
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        size_t n = wn_test_random(&seed) % 90, len = 0, chars, words;
+        char in[2048];
+
+        for (size_t i = 0; i < n; i++) {
+            const char *b =
+                bits[wn_test_random(&seed) % (sizeof(bits) / sizeof(bits[0]))];
+
+            memcpy(in + len, b, strlen(b));
+            len += strlen(b);
+        }
+        assert_wn_ok(wn_text_harden(&text, in, len, &err), &err);
+        count_plainly(text.data, text.len, &chars, &words);
+        if (text.chars != chars || text.words != words)
+            fail_msg("\"%s\": %zu characters, %zu words; not %zu, %zu",
+                text.data, text.chars, text.words, chars, words);
+    }
+}
+
 static size_t
 put_utf8(char *p, uint32_t c)
 {
@@ -441,6 +501,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(text_sees_what_follows_a_run_of_ascii),
     cmocka_unit_test(text_bounds_stacks_of_marks),
     cmocka_unit_test(text_counts_words_where_no_space_tells),
+    cmocka_unit_test(text_counts_as_a_plain_loop_does),
     cmocka_unit_test(text_reads_every_byte_of_u0000),
     cmocka_unit_test(text_hardened_again_does_not_change),
     cmocka_unit_test(text_of_every_single_character_is_stable),
