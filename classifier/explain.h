@@ -5,7 +5,8 @@
  * Explained is the window where the head is highest, since that is the score.
  * Without a word is: its tokens are the mask for the encoder, and its n-grams
  * are gone from the other reader's, wherever the window has the word. Both go
- * to the depth that the score's flag comes from, into the same logit:
+ * into the logit that flags come from, of full depth or as option score.depth
+ * says; a score that was settled at an early exit is of another.
  *
  *     weight = logit of the window - logit of the window without the word
  *
@@ -45,7 +46,8 @@ struct wn_explained_place {
 
 struct wn_explanation {
     enum wn_head head;
-    double logit;           /* of the window; score = sigmoid(logit)    */
+    double logit;           /* of the window, at full depth; the score of
+                               a text read so far is its sigmoid       */
     struct wn_str text;     /* of the window, hardened                  */
     size_t window, windows; /* its number from 0, and how many; windows
                                is 0 where there is no text, and so are

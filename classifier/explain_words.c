@@ -31,7 +31,8 @@ next_folded(const char *text, size_t *i)
     return u_foldCase(c, U_FOLD_CASE_DEFAULT);
 }
 
-/* All of it, where it is nothing but punctuation. */
+/* What is left without punctuation around it; all of it, where it is nothing
+ * else. */
 static void
 find_core(const char *text, struct wn_place *p)
 {

@@ -29,7 +29,7 @@ struct wn_window {
                           the tokenizer cuts words into */
     size_t n;          /* tokens, 2 or more */
     int32_t ids[WN_WINDOW_TOKENS];
-    /* Bytes that token i came from; none of the special ones. */
+    /* Bytes of it that token i came from; none of the special ones. */
     uint32_t start[WN_WINDOW_TOKENS], stop[WN_WINDOW_TOKENS];
 };
 

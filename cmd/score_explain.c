@@ -142,7 +142,7 @@ print_rest(const struct wn_explanation *e, size_t shown)
     if (e->words_n > shown)
         printf("  and %zu that weigh less\n", e->words_n - shown);
     if (left_out > 0)
-        printf("  left out: %zu that seem to weigh less\n", left_out);
+        printf("  left out: %zu more, which seem to weigh less\n", left_out);
     if (e->windows > 1)
         printf("  of window %zu of %zu, where it is highest\n", e->window + 1,
             e->windows);
