@@ -1,12 +1,11 @@
 /*
- * libFuzzer: any bytes as a policy file, and as the `when` of one. What loads
- * is evaluated on no signals and on all of them and must give an action of the
- * five; what does not must say why.
+ * libFuzzer: any bytes as a policy file. What loads is evaluated on no signals
+ * and on all of them and must give an action of the five; what does not must
+ * say why. Expressions by themselves are policies_cel.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "policies/cel_int.h"
 #include "policies/policy.h"
 
 #define MAX ((size_t)1 << 16)
@@ -69,63 +68,6 @@ eval_policy(const struct wn_policy *p)
     wn_buf_release(&out);
 }
 
-static const struct wn_cel_type *
-type_of(enum wn_signal_type type)
-{
-    switch (type) {
-    case WN_TYPE_BOOL:
-        return &wn_cel_types[WN_CEL_BOOL];
-    case WN_TYPE_INT:
-        return &wn_cel_types[WN_CEL_INT];
-    case WN_TYPE_DOUBLE:
-        return &wn_cel_types[WN_CEL_DOUBLE];
-    case WN_TYPE_STRING:
-        return &wn_cel_types[WN_CEL_STRING];
-    case WN_TYPE_LIST:
-        return &wn_cel_list_string;
-    case WN_TYPE_MAP:
-        break;
-    }
-    return &wn_cel_map_string;
-}
-
-/* The bytes themselves: a file's strings are UTF-8, these need not be. */
-static void
-eval_expression(const char *src, size_t len)
-{
-    struct wn_cel_var vars[WN_SIG_COUNT];
-    struct wn_cel_env env = { .vars = vars, .n = WN_SIG_COUNT };
-    const struct wn_cel_node *node;
-    struct wn_signals sig;
-    struct wn_cel_run run;
-    struct wn_arena arena;
-    struct wn_err err = { "" };
-    size_t scans = 0;
-
-    for (size_t i = 0; i < WN_SIG_COUNT; i++)
-        vars[i] = (struct wn_cel_var){ wn_signal_table[i].name,
-            type_of(wn_signal_table[i].type) };
-    fill(&sig);
-    wn_arena_init(&arena, 4096, 64u << 20);
-    if (wn_cel_compile(&node, &arena, src, len, "when", &env, &scans, &err) ==
-        WN_OK) {
-        struct wn_cel_value v;
-
-        wn_cel_run_init(&run, sig.v);
-        v = wn_cel_eval(node, &run);
-        if (v.kind == WN_CEL_DYN || v.kind >= WN_CEL_KINDS)
-            abort();
-        /* The check promised the type of every value that is one. */
-        if (node->type->kind != WN_CEL_DYN && v.kind > WN_CEL_ERROR &&
-            v.kind != node->type->kind)
-            abort();
-        wn_cel_run_release(&run);
-    } else if (err.text[0] == '\0') {
-        abort();
-    }
-    wn_arena_release(&arena);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
@@ -136,8 +78,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0 || size > MAX)
         return 0;
-    if (data[0] != '{')
-        eval_expression((const char *)data, size);
     if (wn_policy_load(&p, (const char *)data, size, "fuzz", &err) == WN_OK)
         eval_policy(p);
     else if (err.text[0] == '\0')

@@ -1,0 +1,103 @@
+/*
+ * libFuzzer: any bytes as an expression, checked and unchecked. What compiles
+ * is evaluated on no signals and on all of them: its value has the type that
+ * the check promised, and it never takes more steps than its bound says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policies/cel_int.h"
+
+#define MAX ((size_t)1 << 16)
+
+static const struct wn_str keys[] = { { "a", 1 }, { "b", 1 } };
+static const struct wn_value values[] = { { .kind = WN_VALUE_INT,
+                                              .i = INT64_MIN },
+    { .kind = WN_VALUE_STRING, .s = { "x", 1 } } };
+
+/* A signal's type, and a value at the edges where the type has some. */
+static const struct wn_cel_type *
+example(size_t i, struct wn_value *v)
+{
+    switch (wn_signal_table[i].type) {
+    case WN_TYPE_BOOL:
+        *v = wn_value_bool(true);
+        return &wn_cel_types[WN_CEL_BOOL];
+    case WN_TYPE_INT:
+        *v = wn_value_int(INT64_MAX - (int64_t)i);
+        return &wn_cel_types[WN_CEL_INT];
+    case WN_TYPE_DOUBLE:
+        *v = wn_value_double(i % 2 ? 0.5 : -1e300);
+        return &wn_cel_types[WN_CEL_DOUBLE];
+    case WN_TYPE_STRING:
+        *v = wn_value_str("h\xc3\xa9llo", 6);
+        return &wn_cel_types[WN_CEL_STRING];
+    case WN_TYPE_LIST:
+        *v = (struct wn_value){ .kind = WN_VALUE_LIST,
+            .list = { values + 1, 1 } };
+        return &wn_cel_list_string;
+    case WN_TYPE_MAP:
+        break;
+    }
+    *v = (struct wn_value){ .kind = WN_VALUE_MAP, .map = { keys, values, 2 } };
+    return &wn_cel_map_string;
+}
+
+static void
+evaluate(const struct wn_cel_node *node, const struct wn_signals *sig)
+{
+    static struct wn_cel_run run;
+    struct wn_cel_value v;
+
+    wn_cel_run_init(&run, sig->v);
+    v = wn_cel_eval(node, &run);
+    if (v.kind == WN_CEL_DYN || v.kind >= WN_CEL_KINDS)
+        abort();
+    if (node->type->kind != WN_CEL_DYN && v.kind > WN_CEL_ERROR &&
+        v.kind != node->type->kind)
+        abort();
+    if (node->steps_max > WN_CEL_STEPS_MAX || run.steps > node->steps_max)
+        abort();
+    /* These signals are small: a bound below the largest is one. */
+    if (run.spent && node->steps_max < WN_CEL_STEPS_MAX)
+        abort();
+    wn_cel_run_release(&run);
+}
+
+static void
+compile(const char *src, size_t len, bool unchecked)
+{
+    struct wn_signals none, all;
+    struct wn_cel_var vars[WN_SIG_COUNT];
+    struct wn_cel_env env = { vars, WN_SIG_COUNT, unchecked };
+    const struct wn_cel_node *node;
+    struct wn_arena arena;
+    struct wn_err err = { "" };
+    size_t scans = 0;
+
+    memset(&none, 0, sizeof(none));
+    for (size_t i = 0; i < WN_SIG_COUNT; i++)
+        vars[i] = (struct wn_cel_var){ wn_signal_table[i].name,
+            example(i, &all.v[i]) };
+    wn_arena_init(&arena, 4096, 64u << 20);
+    if (wn_cel_compile(&node, &arena, src, len, "when", &env, &scans, &err) ==
+        WN_OK) {
+        evaluate(node, &none);
+        evaluate(node, &all);
+    } else if (err.text[0] == '\0') {
+        abort();
+    }
+    wn_arena_release(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0 || size > MAX)
+        return 0;
+    compile((const char *)data, size, false);
+    compile((const char *)data, size, true);
+    return 0;
+}
