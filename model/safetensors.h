@@ -43,4 +43,17 @@ void wn_safetensors_sha256(const struct wn_safetensors *st, uint8_t out[32]);
 enum wn_status wn_safetensors_write(const char *path,
     const struct wn_tensor *tensors, size_t n, struct wn_err *err);
 
+/*
+ * The same for numbers that are made while they are written, at most
+ * WN_TENSOR_PART at a time: make() puts elements [first, first + n) of tensor i
+ * at out, in the tensor's dtype, and what it fails with ends the writing. The
+ * file says {"format":"pt"}, which readers in Python may ask for.
+ */
+#define WN_TENSOR_PART 65536
+typedef enum wn_status wn_tensor_make(
+    void *arg, size_t i, size_t first, size_t n, void *out, struct wn_err *err);
+enum wn_status wn_safetensors_make(const char *path,
+    const struct wn_tensor *tensors, size_t n, wn_tensor_make *make, void *arg,
+    struct wn_err *err);
+
 #endif

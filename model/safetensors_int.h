@@ -16,4 +16,8 @@ const char *wn_safetensors_name(const struct wn_safetensors *st);
 void wn_tensor_floats(
     const struct wn_tensor *t, size_t first, size_t n, float *out);
 
+/* The nearest number of half precision, of two the even one; what is too large
+ * becomes an infinity. */
+uint16_t wn_f16(float v);
+
 #endif

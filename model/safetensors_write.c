@@ -36,6 +36,26 @@ from_f16(uint16_t h)
     return v;
 }
 
+uint16_t
+wn_f16(float v)
+{
+    uint32_t bits, sign;
+
+    memcpy(&bits, &v, sizeof(bits));
+    sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00);
+    if (bits < 0x38800000) { /* under 2^-14: 0.5's last bit is 2^-24 too */
+        memcpy(&v, &bits, sizeof(v));
+        v += 0.5f;
+        memcpy(&bits, &v, sizeof(bits));
+        return (uint16_t)(sign | (bits - 0x3f000000));
+    }
+    bits = (bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13;
+    return (uint16_t)(sign | (bits < 0x7c00 ? bits : 0x7c00));
+}
+
 static float
 from_bf16(uint16_t h)
 {
@@ -115,9 +135,17 @@ add_entry(struct wn_buf *b, const struct wn_tensor *t, size_t begin)
         begin + t->n * wn_dtype_bytes(t->dtype));
 }
 
+/* What a file is made of; make NULL: the tensors' own data. */
+struct content {
+    const struct wn_tensor *tensors;
+    size_t n;
+    wn_tensor_make *make;
+    void *arg;
+};
+
 /* Header length, header and padding. */
 static void
-make_header(struct wn_buf *b, const struct wn_tensor *tensors, size_t n)
+make_header(struct wn_buf *b, const struct content *c)
 {
     size_t at = 0;
     uint64_t len;
@@ -125,11 +153,15 @@ make_header(struct wn_buf *b, const struct wn_tensor *tensors, size_t n)
     for (int i = 0; i < 8; i++)
         wn_buf_char(b, 0);
     wn_buf_char(b, '{');
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0)
+    if (c->make != NULL)
+        wn_buf_str(b, "\"__metadata__\":{\"format\":\"pt\"}");
+    for (size_t i = 0; i < c->n; i++) {
+        const struct wn_tensor *t = &c->tensors[i];
+
+        if (i > 0 || c->make != NULL)
             wn_buf_char(b, ',');
-        add_entry(b, &tensors[i], at);
-        at += tensors[i].n * wn_dtype_bytes(tensors[i].dtype);
+        add_entry(b, t, at);
+        at += t->n * wn_dtype_bytes(t->dtype);
     }
     wn_buf_char(b, '}');
     while (!b->failed && b->len % 8 != 0)
@@ -159,15 +191,61 @@ write_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-static int
-write_tensors(int fd, const struct wn_tensor *tensors, size_t n)
+static enum wn_status
+fail_write(const char *path, struct wn_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (write_all(fd, tensors[i].data,
-                tensors[i].n * wn_dtype_bytes(tensors[i].dtype)) != 0)
-            return -1;
+    return wn_fail(err, WN_RETRY, "%s: %s", path, strerror(errno));
+}
+
+static enum wn_status
+write_data(
+    int fd, const char *path, const struct content *c, struct wn_err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct wn_tensor *t = &c->tensors[i];
+
+        if (write_all(fd, t->data, t->n * wn_dtype_bytes(t->dtype)) != 0)
+            return fail_write(path, err);
     }
-    return 0;
+    return WN_OK;
+}
+
+static enum wn_status
+write_made(int fd, const char *path, const struct content *c, void *part,
+    struct wn_err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct wn_tensor *t = &c->tensors[i];
+
+        for (size_t at = 0, n; at < t->n; at += n) {
+            enum wn_status rc;
+
+            n = t->n - at < WN_TENSOR_PART ? t->n - at : WN_TENSOR_PART;
+            rc = c->make(c->arg, i, at, n, part, err);
+            if (rc != WN_OK)
+                return rc;
+            if (write_all(fd, part, n * wn_dtype_bytes(t->dtype)) != 0)
+                return fail_write(path, err);
+        }
+    }
+    return WN_OK;
+}
+
+static enum wn_status
+write_tensors(
+    int fd, const char *path, const struct content *c, struct wn_err *err)
+{
+    enum wn_status rc;
+    void *part;
+
+    if (c->make == NULL)
+        return write_data(fd, path, c, err);
+    part = malloc(WN_TENSOR_PART * sizeof(int64_t));
+    if (part == NULL)
+        return wn_fail(err, WN_STOP, "safetensors: out of memory");
+    rc = write_made(fd, path, c, part, err);
+    free(part);
+    return rc;
 }
 
 /* Makes the rename itself durable. Best effort: some file systems refuse. */
@@ -191,24 +269,26 @@ sync_folder(const char *path)
 
 static enum wn_status
 write_file(const char *path, const struct wn_buf *header,
-    const struct wn_tensor *tensors, size_t n, struct wn_err *err)
+    const struct content *c, struct wn_err *err)
 {
     char tmp[PATH_MAX];
-    enum wn_status rc = WN_OK;
+    enum wn_status rc;
     int fd;
 
     if ((size_t)snprintf(tmp, sizeof(tmp), "%s.tmp", path) >= sizeof(tmp))
         return wn_fail(err, WN_REJECT, "%.100s...: path too long", path);
     fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
-        return wn_fail(err, WN_RETRY, "%s: %s", tmp, strerror(errno));
-    if (write_all(fd, header->data, header->len) != 0 ||
-        write_tensors(fd, tensors, n) != 0 || fsync(fd) != 0)
-        rc = wn_fail(err, WN_RETRY, "%s: %s", tmp, strerror(errno));
+        return fail_write(tmp, err);
+    rc = write_all(fd, header->data, header->len) != 0
+             ? fail_write(tmp, err)
+             : write_tensors(fd, tmp, c, err);
+    if (rc == WN_OK && fsync(fd) != 0)
+        rc = fail_write(tmp, err);
     if (close(fd) != 0 && rc == WN_OK)
-        rc = wn_fail(err, WN_RETRY, "%s: %s", tmp, strerror(errno));
+        rc = fail_write(tmp, err);
     if (rc == WN_OK && rename(tmp, path) != 0)
-        rc = wn_fail(err, WN_RETRY, "%s: %s", path, strerror(errno));
+        rc = fail_write(path, err);
     if (rc != WN_OK)
         unlink(tmp);
     else
@@ -216,24 +296,41 @@ write_file(const char *path, const struct wn_buf *header,
     return rc;
 }
 
-enum wn_status
-wn_safetensors_write(const char *path, const struct wn_tensor *tensors,
-    size_t n, struct wn_err *err)
+static enum wn_status
+write_content(const char *path, const struct content *c, struct wn_err *err)
 {
     struct wn_buf header;
     enum wn_status rc;
 
     wn_buf_init(&header, WN_SAFETENSORS_HEADER_MAX);
-    rc = check_names(tensors, n, err);
+    rc = check_names(c->tensors, c->n, err);
     if (rc != WN_OK)
         goto out;
-    make_header(&header, tensors, n);
+    make_header(&header, c);
     if (header.failed) {
         rc = wn_fail(err, WN_STOP, "%s: header too large", path);
         goto out;
     }
-    rc = write_file(path, &header, tensors, n, err);
+    rc = write_file(path, &header, c, err);
 out:
     wn_buf_release(&header);
     return rc;
+}
+
+enum wn_status
+wn_safetensors_write(const char *path, const struct wn_tensor *tensors,
+    size_t n, struct wn_err *err)
+{
+    const struct content c = { .tensors = tensors, .n = n };
+
+    return write_content(path, &c, err);
+}
+
+enum wn_status
+wn_safetensors_make(const char *path, const struct wn_tensor *tensors, size_t n,
+    wn_tensor_make *make, void *arg, struct wn_err *err)
+{
+    const struct content c = { tensors, n, make, arg };
+
+    return write_content(path, &c, err);
 }

@@ -460,6 +460,103 @@ a_write_that_fails_leaves_nothing(void **state)
     assert_int_not_equal(access(tmp, F_OK), 0);
 }
 
+/* Numbers that are made: (tensor * 1000000 + element), as the dtype has it. */
+static enum wn_status
+make_numbers(
+    void *arg, size_t i, size_t first, size_t n, void *out, struct wn_err *err)
+{
+    size_t *calls = arg;
+
+    if (++*calls == 4)
+        return wn_fail(err, WN_REJECT, "the fourth part");
+    assert_true(n <= WN_TENSOR_PART);
+    for (size_t k = 0; k < n; k++) {
+        float v = (float)(i * 1000000 + first + k);
+        uint16_t h = wn_f16(v);
+
+        memcpy(i == 0 ? (char *)out + 4 * k : (char *)out + 2 * k,
+            i == 0 ? (void *)&v : (void *)&h, i == 0 ? 4 : 2);
+    }
+    return WN_OK;
+}
+
+static void
+numbers_may_be_made_while_they_are_written(void **state)
+{
+    size_t n = WN_TENSOR_PART + 7, calls = 0;
+    const struct wn_tensor t[] = {
+        { "a", WN_F32, 2, { n, 1 }, n, NULL },
+        { "b", WN_F16, 1, { 3 }, 3, NULL },
+        { "c", WN_F16, 1, { 1 }, 1, NULL },
+    };
+    struct wn_safetensors *st;
+    char path[4200], tmp[4300];
+    struct wn_err err;
+    float v[2];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/made.safetensors", wn_test_dir());
+    snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+    assert_wn_ok(
+        wn_safetensors_make(path, t, 2, make_numbers, &calls, &err), &err);
+    assert_int_equal(calls, 3);
+    assert_wn_ok(wn_safetensors_open(&st, path, &err), &err);
+    assert_int_equal(wn_safetensors_n(st), 2);
+    wn_tensor_floats(wn_safetensors_find(st, "a"), n - 2, 2, v);
+    assert_true(v[0] == (float)(n - 2) && v[1] == (float)(n - 1));
+    wn_tensor_floats(wn_safetensors_find(st, "b"), 0, 2, v);
+    assert_true(isinf(v[0]) && v[0] > 0); /* a million */
+    wn_safetensors_close(st);
+
+    calls = 0;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(
+        wn_safetensors_make(path, t, 3, make_numbers, &calls, &err), WN_REJECT);
+    assert_string_equal(err.text, "the fourth part");
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(tmp, F_OK), 0);
+}
+
+static float
+half(uint16_t h)
+{
+    const struct wn_tensor t = { "h", WN_F16, 1, { 1 }, 1, &h };
+    float v;
+
+    wn_tensor_floats(&t, 0, 1, &v);
+    return v;
+}
+
+/* Every half comes back, and what lies between two goes to the nearer one, from
+ * their middle to the even one. */
+static void
+the_nearest_half_is_taken(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        uint16_t lower = (uint16_t)h, got;
+        float v = half(lower), next, middle;
+
+        if (isnan(v)) {
+            assert_true(isnan(half(wn_f16(v))));
+            continue;
+        }
+        assert_int_equal(wn_f16(v), lower);
+        if ((h & 0x7fff) >= 0x7bff)
+            continue;
+        next = half((uint16_t)(lower + 1));
+        middle = (v + next) / 2;
+        got = wn_f16(middle);
+        assert_int_equal(got, lower + (lower & 1));
+        assert_int_equal(wn_f16(nextafterf(middle, v)), lower);
+        assert_int_equal(wn_f16(nextafterf(middle, next)), lower + 1);
+    }
+    assert_int_equal(wn_f16(65519.99f), 0x7bff);
+    assert_int_equal(wn_f16(65520), 0x7c00);
+    assert_int_equal(wn_f16(-1e30f), 0xfc00);
+    assert_int_equal(wn_f16(1e-30f), 0);
+}
+
 static void
 the_digest_is_that_of_the_whole_file(void **state)
 {
@@ -559,6 +656,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_written_is_read_back),
     cmocka_unit_test(a_file_is_replaced_whole_or_not_at_all),
     cmocka_unit_test(a_write_that_fails_leaves_nothing),
+    cmocka_unit_test(numbers_may_be_made_while_they_are_written),
+    cmocka_unit_test(the_nearest_half_is_taken),
     cmocka_unit_test(the_digest_is_that_of_the_whole_file),
     cmocka_unit_test(every_half_is_the_float_that_it_means),
     cmocka_unit_test(numbers_are_read_from_any_address),
