@@ -68,6 +68,14 @@ struct wn_workspace {
     bool rows;      /* x has one row a sequence, offsets are those of before */
 };
 
+#define WN_TENSOR_NAME_MAX 160 /* bytes of a name of ours, with its NUL */
+
+/* What BERT calls this network's tensor `name`, without a prefix, and which
+ * layer it is of, SIZE_MAX if of none. False: it is of no layer and no
+ * embedding. */
+bool wn_encoder_bert_name(const struct wn_encoder *e, const char *name,
+    char ret[WN_TENSOR_NAME_MAX], size_t *ret_layer);
+
 /* Fills e from e->conf and e->file. */
 enum wn_status wn_encoder_load(
     struct wn_encoder *e, enum wn_precision precision, struct wn_err *err);

@@ -15,7 +15,7 @@
 
 #include "model/encoder_int.h"
 
-#define NAME_MAX_LEN 160
+#define NAME_MAX_LEN WN_TENSOR_NAME_MAX
 
 static float *
 take(struct wn_encoder *e, size_t n)
@@ -180,6 +180,7 @@ static const char *const parts[][2] = {
     [FFN_OUT] = { "output.dense", "ffn.lin2" },
     [FFN_NORM] = { "output.LayerNorm", "output_layer_norm" },
 };
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 static const char *
 part_name(const struct wn_encoder *e, size_t layer, enum part part,
@@ -190,6 +191,78 @@ part_name(const struct wn_encoder *e, size_t layer, enum part part,
     snprintf(out, NAME_MAX_LEN, "%s%s.%zu.%s", e->prefix, parts[LAYER][distil],
         layer, parts[part][distil]);
     return out;
+}
+
+/* --- a name of the file, as BERT has it --- */
+
+/* p behind `start` and a dot; NULL where it does not begin so. */
+static const char *
+behind(const char *p, const char *start)
+{
+    size_t len = strlen(start);
+
+    return strncmp(p, start, len) == 0 && p[len] == '.' ? p + len + 1 : NULL;
+}
+
+/* "weight" and "bias", which old files call otherwise. */
+static const char *
+kind_name(const char *kind)
+{
+    if (strcmp(kind, "weight") == 0 || strcmp(kind, "gamma") == 0)
+        return "weight";
+    if (strcmp(kind, "bias") == 0 || strcmp(kind, "beta") == 0)
+        return "bias";
+    return NULL;
+}
+
+static bool
+bert_layer_name(
+    const char *rest, bool distil, char ret[NAME_MAX_LEN], size_t *ret_layer)
+{
+    char *end;
+    unsigned long long layer = strtoull(rest, &end, 10);
+
+    if (end == rest || *end != '.')
+        return false;
+    for (size_t p = QUERY; p < PARTS; p++) {
+        const char *kind = behind(end + 1, parts[p][distil]);
+
+        if (kind == NULL || (kind = kind_name(kind)) == NULL)
+            continue;
+        snprintf(ret, NAME_MAX_LEN, "%s.%llu.%s.%s", parts[LAYER][0], layer,
+            parts[p][0], kind);
+        *ret_layer = (size_t)layer;
+        return true;
+    }
+    return false;
+}
+
+bool
+wn_encoder_bert_name(const struct wn_encoder *e, const char *name,
+    char ret[NAME_MAX_LEN], size_t *ret_layer)
+{
+    static const char *const tables[] = { "word_embeddings",
+        "position_embeddings", "token_type_embeddings", "LayerNorm" };
+    bool distil = e->conf.family == WN_DISTILBERT;
+    const char *rest;
+
+    if (strncmp(name, e->prefix, strlen(e->prefix)) != 0)
+        return false;
+    name += strlen(e->prefix);
+    rest = behind(name, parts[LAYER][distil]);
+    if (rest != NULL)
+        return bert_layer_name(rest, distil, ret, ret_layer);
+    rest = behind(name, "embeddings");
+    for (size_t i = 0; rest != NULL && i < 4; i++) {
+        const char *kind = behind(rest, tables[i]);
+
+        if (kind == NULL || (kind = kind_name(kind)) == NULL)
+            continue;
+        snprintf(ret, NAME_MAX_LEN, "embeddings.%s.%s", tables[i], kind);
+        *ret_layer = SIZE_MAX;
+        return true;
+    }
+    return false;
 }
 
 /* --- a layer --- */
@@ -416,6 +489,21 @@ pooler_name(const struct wn_encoder *e, char out[NAME_MAX_LEN])
     }
 }
 
+/* Is there a layer between the first row and the classifier? One without it
+ * judges tokens, not texts. */
+static bool
+has_pooler(const struct wn_encoder *e)
+{
+    char base[NAME_MAX_LEN], name[NAME_MAX_LEN + 8];
+    bool found;
+
+    pooler_name(e, base);
+    snprintf(name, sizeof(name), "%s.weight", base);
+    found = wn_safetensors_find(e->file, name) != NULL;
+    snprintf(name, sizeof(name), "%s.bias", base);
+    return found || wn_safetensors_find(e->file, name) != NULL;
+}
+
 /* config.json's labels count only where the file has a classifier. */
 static enum wn_status
 count_labels(struct wn_encoder *e, struct wn_err *err)
@@ -427,7 +515,7 @@ count_labels(struct wn_encoder *e, struct wn_err *err)
     snprintf(name, sizeof(name), "%s.weight", classifier_name(e));
     t = wn_safetensors_find(e->file, name);
     e->conf.shape.labels = 0;
-    if (t == NULL)
+    if (t == NULL || !has_pooler(e))
         return WN_OK;
     if (t->rank != 2 || t->shape[0] == 0 || t->shape[0] > 4096 ||
         (said != 0 && said != t->shape[0]))

@@ -579,6 +579,25 @@ without_a_classifier_there_are_no_labels(void **state)
     wn_encoder_free(e);
 }
 
+/* One that judges tokens has nothing between them and the classifier. */
+static void
+a_classifier_of_tokens_is_none_of_texts(void **state)
+{
+    struct wn_encoder *e;
+    char dir[4200];
+
+    (void)state;
+    make_dir(dir);
+    copy_config(BERT, dir, NULL, NULL);
+    read_tensors(&tensors, BERT);
+    drop(&tensors, "bert.pooler.dense.weight");
+    drop(&tensors, "bert.pooler.dense.bias");
+    write_tensors(&tensors, dir);
+    e = open_dir(dir);
+    assert_int_equal(wn_encoder_shape(e)->labels, 0);
+    wn_encoder_free(e);
+}
+
 static void
 mean_pooling_is_the_mean_of_the_rows(void **state)
 {
@@ -882,6 +901,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_files_of_weights_are_named_with_the_way_from_there),
     cmocka_unit_test(old_and_bare_names_are_known),
     cmocka_unit_test(without_a_classifier_there_are_no_labels),
+    cmocka_unit_test(a_classifier_of_tokens_is_none_of_texts),
     cmocka_unit_test(weights_that_are_not_numbers_give_none),
     cmocka_unit_test(int8_is_within_half_a_step),
     cmocka_unit_test(int8_refuses_what_is_no_number),
