@@ -28,6 +28,13 @@ read_stream(json_t **ret, FILE *f, const char *file, struct wn_err *err)
         return wn_fail(err, WN_REJECT, "%s: larger than 64 MiB", file);
     rewind(f);
     *ret = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
+    /* "no limit" is 10^30 in tokenizer_config.json: whole numbers are none
+     * then, and whoever asks for one finds that out */
+    if (*ret == NULL && json_error_code(&why) == json_error_numeric_overflow) {
+        rewind(f);
+        *ret = json_loadf(
+            f, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &why);
+    }
     if (*ret == NULL)
         return wn_fail(err, WN_REJECT, "%s:%d: %s", file, why.line, why.text);
     return WN_OK;

@@ -87,9 +87,8 @@ read_piece(struct wn_unigram *u, size_t i, const json_t *pair,
     return WN_OK;
 }
 
-/* What special tokens are called in files that do not say which they are. */
-static bool
-is_special_name(const char *piece)
+bool
+wn_unigram_is_special(const char *piece)
 {
     static const char *const names[] = { "<s>", "</s>", "<pad>", "<unk>",
         "<mask>", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]" };
@@ -120,7 +119,7 @@ read_vocab(struct wn_unigram *u, const json_t *vocab,
         if (u->scores[i] < least)
             least = u->scores[i];
         if ((int32_t)i != u->unk && !wn_hidden_has(hidden, (int32_t)i) &&
-            !is_special_name(keys[n].p))
+            !wn_unigram_is_special(keys[n].p))
             n++;
     }
     u->unk_score = least - UNK_PENALTY;

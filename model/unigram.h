@@ -22,6 +22,9 @@ void wn_unigram_free(struct wn_unigram *u);
 /* The number of pieces. */
 size_t wn_unigram_size(const struct wn_unigram *u);
 int32_t wn_unigram_unk(const struct wn_unigram *u);
+/* Whether a special token is called so, in files that do not say which they
+ * are. */
+bool wn_unigram_is_special(const char *piece);
 
 /* The best way to an end in the text; grows and is kept. */
 struct wn_unigram_nodes {

@@ -327,3 +327,17 @@ wn_vocab_size(const struct wn_vocab *v)
 {
     return v->size;
 }
+
+void
+wn_vocab_each(const struct wn_vocab *v,
+    void (*each)(
+        void *arg, int32_t id, const char *piece, size_t len, bool cont),
+    void *arg)
+{
+    for (size_t i = 0; i < v->cap; i++) {
+        const struct entry *e = &v->entries[i];
+
+        if (e->id >= 0)
+            each(arg, e->id, v->bytes + e->at, e->len, e->cont);
+    }
+}

@@ -38,5 +38,11 @@ int32_t wn_vocab_longest(const struct wn_vocab *v, const char *p, size_t len,
     bool cont, size_t *ret_len);
 /* One more than the largest id. */
 size_t wn_vocab_size(const struct wn_vocab *v);
+/* Calls each() for every piece, in no order; cont: it is a continuation, its
+ * "##" cut. */
+void wn_vocab_each(const struct wn_vocab *v,
+    void (*each)(
+        void *arg, int32_t id, const char *piece, size_t len, bool cont),
+    void *arg);
 
 #endif
