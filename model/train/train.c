@@ -135,7 +135,7 @@ wn_train_net(struct wn_net **ret, const struct wn_encoder *e,
         .ffn = es->ffn,
         .positions = es->positions,
         .vocab = es->vocab,
-        .types = es->types,
+        .types = es->types > 0 ? es->types : 1, /* DistilBERT has none */
         .norm_eps = (double)e->conf.norm_eps,
         .out = shape->out,
         .exits = shape->exits,
