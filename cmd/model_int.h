@@ -6,6 +6,7 @@
 #define WN_CMD_MODEL_INT_H
 
 #include "core/options.h"
+#include "model/safetensors.h"
 
 /* model_info.c: what is in a folder of weights. */
 int wn_model_info(const char *dir, bool json);
@@ -22,5 +23,29 @@ int wn_model_compare(const struct wn_compare *c, const struct wn_options *o);
 
 /* model_card.c: the tables of dir/README.md from dir/metrics.json. */
 int wn_model_card(const char *dir, bool print);
+
+/* model_export.c: the encoder of weights with a head of theirs as a folder
+ * that the transformers library loads. */
+struct wn_model_export {
+    const char *dir, *out;
+    enum wn_dtype dtype; /* WN_F32 or WN_F16 */
+    size_t exit;         /* layers; 0: all   */
+};
+int wn_model_export(const struct wn_model_export *asked);
+
+/* model_import.c: a folder of any family that we know as a base of `winnow
+ * train`. map: a JSON file of names of tensors, or NULL. */
+int wn_model_import(const char *dir, const char *out, const char *map);
+
+/* model_prune.c: a base with fewer layers, or fewer words. */
+struct wn_model_prune {
+    const char *dir, *out;
+    size_t layers;     /* that many from below; 0: unsaid   */
+    const char *keep;  /* or these, "0,1,2"; NULL: unsaid   */
+    const char **data; /* (data_n) texts that say which words stay; 0: all */
+    size_t data_n, min_count, keep_first;
+    bool keep_chars;
+};
+int wn_model_prune(const struct wn_model_prune *asked);
 
 #endif

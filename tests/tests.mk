@@ -132,3 +132,9 @@ $(BUILD)/cel-conformance: $(BUILD)/tests/conformance/policies_cel.o $(call libli
 conformance: $(BUILD)/cel-conformance
 	@if [ -d '$(CEL_CASES)' ]; then $< '$(CEL_CASES)'; \
 	else echo 'conformance: skipped: $(CEL_CASES) is not there (DATA= names the data)'; fi
+
+# the transformers library, for the tests that compare with it where it is there (cmd_export.c): about 3 GB
+build/golden/venv/.done: tests/golden/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
