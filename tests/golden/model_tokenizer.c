@@ -10,6 +10,7 @@
  * repository's root.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <jansson.h>
 #include <unicode/utf8.h>
@@ -240,6 +241,33 @@ corpus_has_the_ids_of_the_reference(void **state)
 {
     (void)state;
     check_corpus(weights_dir(), GOLDEN "tokens.u32", false);
+}
+
+/* An added token, which no line has, makes WordPiece go step by step. */
+static void
+corpus_has_the_same_ids_step_by_step(void **state)
+{
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":0,\"content\":\"no such text\"}],"
+        "\"normalizer\":{\"type\":\"BertNormalizer\"},"
+        "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+        "\"model\":{\"type\":\"WordPiece\"}}";
+    char path[8300], *vocab;
+    FILE *f;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/vocab.txt", weights_dir());
+    vocab = realpath(path, NULL);
+    assert_non_null(vocab);
+    snprintf(path, sizeof(path), "%s/vocab.txt", wn_test_dir());
+    assert_int_equal(symlink(vocab, path), 0);
+    free(vocab);
+    snprintf(path, sizeof(path), "%s/tokenizer.json", wn_test_dir());
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_true(fputs(json, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    check_corpus(wn_test_dir(), GOLDEN "tokens.u32", false);
 }
 
 static void
@@ -480,11 +508,12 @@ main(void)
         cmocka_unit_test(every_character_has_the_forms_of_the_reference),
         cmocka_unit_test(samples_have_the_ids_of_the_reference),
         cmocka_unit_test(corpus_has_the_ids_of_the_reference),
+        cmocka_unit_test(corpus_has_the_same_ids_step_by_step),
         cmocka_unit_test(corpus_has_the_letters_of_the_reference),
         cmocka_unit_test(corpus_has_the_unigram_pieces_of_the_reference),
         cmocka_unit_test(corpus_has_the_byte_pairs_of_the_reference),
         cmocka_unit_test(corpus_has_the_ids_of_e5),
     };
 
-    return wn_test_run("golden tokenizer", tests, 8, NULL, NULL);
+    return wn_test_run("golden tokenizer", tests, 9, NULL, NULL);
 }

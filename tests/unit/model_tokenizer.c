@@ -493,6 +493,27 @@ the_vocabulary_may_be_in_tokenizer_json(void **state)
     wn_tokenizer_free(t);
 }
 
+/* What one pass does not know is done step by step. */
+static void
+other_steps_may_stand_before_wordpiece(void **state)
+{
+    struct wn_tokenizer *t;
+
+    (void)state;
+    t = open_with("{\"normalizer\":{\"type\":\"Lowercase\"},"
+                  "\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}}");
+    assert_tokens(t, "Hello  ÜBER hello! aab", "hello über [UNK] a ##a ##b");
+    assert_tokens(t, "[SEP] [sep]", "[UNK] [UNK]");
+    wn_tokenizer_free(t);
+
+    t = open_with("{\"added_tokens\":[{\"id\":9,\"content\":\"He llo\","
+                  "\"normalized\":true}],\"normalizer\":{\"type\":"
+                  "\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"
+                  "\"BertPreTokenizer\"}}");
+    assert_tokens(t, "a he llo,b Über", "a hello , b uber");
+    wn_tokenizer_free(t);
+}
+
 static void
 folders_that_cannot_be_used_say_why(void **state)
 {
@@ -631,6 +652,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(places_lie_between_characters_whatever_the_text),
     cmocka_unit_test(tokenizer_config_counts_where_there_is_no_tokenizer_json),
     cmocka_unit_test(the_vocabulary_may_be_in_tokenizer_json),
+    cmocka_unit_test(other_steps_may_stand_before_wordpiece),
     cmocka_unit_test(folders_that_cannot_be_used_say_why),
     cmocka_unit_test(vocabularies_are_bounded),
     cmocka_unit_test(a_vocabulary_of_gigabytes_is_not_read),
