@@ -151,8 +151,9 @@ flush(struct wn_explainer *x)
             &exits, x->pooled);
     for (size_t i = 0; i < x->n; i++) {
         wn_heads_score(heads, x->exit, x->pooled + i * heads->hidden, out);
-        *x->to[i] =
-            wn_joint_logit(&joint[x->head], out[x->head], x->with[i][x->head]);
+        *x->to[i] = wn_joint_logit(&joint[x->head],
+            wn_joint_encoder(&joint[x->head], x->head, out),
+            x->with[i][x->head]);
     }
     x->n = 0;
 }

@@ -145,9 +145,11 @@ read_exit(struct wn_scorer *s, size_t e, size_t i, const float *pooled)
     float *encoder = s->encoder[i];
 
     wn_heads_score(&s->c->heads, e, pooled, encoder);
-    for (size_t h = 0; h < WN_HEADS; h++)
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        encoder[h] = wn_joint_encoder(&heads[h], h, encoder);
         ret->logits[h] =
             (float)wn_joint_logit(&heads[h], encoder[h], s->ngram[i][h]);
+    }
     for (size_t k = 0; k < WN_BAITS; k++)
         ret->kinds[k] = encoder[WN_HEADS + k];
     ret->depth = (uint32_t)s->c->heads.after[e];

@@ -6,7 +6,9 @@
  *   tune*.c           fine-tuning of the encoder: see tune.h
  *   train_features.c  the encoder's numbers of every window, kept in a file
  *   train_set.c       labelled texts, cut into windows, their n-grams
- *   train_fit.c       heads, n-grams, what joins them, thresholds
+ *   train_fit.c       heads and n-grams
+ *   train_join.c      what joins them, thresholds
+ *   train_stops.c     where early exits stop
  *   train_report.c    what it came to, with intervals
  *   train_write.c     the folder of weights and its card
  *   train_folder.c    where it is made, and how it comes to its place
@@ -124,6 +126,13 @@ void wn_train_logits_release(struct wn_train_logits *l);
 void wn_train_scores(const struct wn_train_set *s,
     const struct wn_train_logits *l, const double mix[3], size_t h,
     double *scores, int8_t *labels);
+
+/* --- train_join.c --- */
+
+/* Chooses what joins the readers at an exit, on dev alone; prints it. */
+enum wn_status wn_train_join(struct wn_train_model *m,
+    const struct wn_train_set *dev, const struct wn_features *f, size_t exit,
+    struct wn_err *err);
 
 /* --- train_stops.c --- */
 
