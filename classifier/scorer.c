@@ -282,7 +282,7 @@ pack(struct wn_scorer *s, struct open *o, size_t i, bool view)
     bag = view ? wn_reading_view_bag(r, i) : wn_reading_bag(r, i);
     at = s->offsets[s->n];
     memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
-    wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);
+    wn_ngram_read(&s->c->ngram, bag, s->ngram[s->n]);
     s->owner[s->n] = o;
     s->offsets[++s->n] = at + w->n;
 }

@@ -70,6 +70,8 @@ wn_train_logits(struct wn_train_logits *ret, const struct wn_train_model *m,
             }
             wn_ngram_score(&m->ngram, rows, s->offsets[w + 1] - s->offsets[w],
                 l.ngram + w * WN_HEADS);
+            for (size_t h = 0; h < WN_HEADS; h++)
+                l.ngram[w * WN_HEADS + h] *= s->trust[w];
         }
     }
     *ret = l;
@@ -446,5 +448,6 @@ wn_train_model_release(struct wn_train_model *m)
 {
     wn_heads_release(&m->heads);
     free(m->ngram_weight);
+    wn_ngram_words_release(&m->words);
     memset(m, 0, sizeof(*m));
 }

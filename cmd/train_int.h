@@ -71,6 +71,7 @@ struct wn_train_set {
     size_t files_n;
     size_t *first, *offsets;
     uint32_t *rows, *words; /* words (data.n): of the hardened text */
+    float *trust;           /* (windows_n): what counts of the n-grams */
     size_t windows_n, windows_cap, rows_cap;
     bool *picked;            /* rows whose features were computed  */
     size_t features_windows; /* windows asked for there            */
@@ -93,15 +94,18 @@ enum wn_status wn_train_set_pick(struct wn_train_set *s, size_t per_source,
     uint64_t seed, size_t windows_max, struct wn_err *err);
 enum wn_status wn_train_set_features(struct wn_train_set *s,
     struct wn_features *f, size_t threads, struct wn_err *err);
+/* Cuts windows, counts their n-grams. learn: the words are added to `words`,
+ * and every window is trusted; else trusted by what is there. */
 enum wn_status wn_train_set_ngrams(struct wn_train_set *s,
     const struct wn_encoder *e, const struct wn_tokenizer *t,
-    struct wn_err *err);
+    struct wn_ngram_words *words, bool learn, struct wn_err *err);
 
 /* The result; what a head's score is made of: model/joint.h. */
 struct wn_train_model {
     struct wn_heads heads; /* weight is owned */
     int8_t *ngram_weight;
-    struct wn_ngram ngram; /* its weights are ngram_weight */
+    struct wn_ngram_words words;
+    struct wn_ngram ngram; /* its weights are ngram_weight, its words too */
     struct wn_joint joint;
 };
 

@@ -175,7 +175,7 @@ logits_by_hand(struct by_hand *b, const struct wn_item *item,
         &err);
     assert_int_equal(b->r.windows.n, 1);
     bag = wn_reading_bag(&b->r, 0);
-    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    wn_ngram_read(&b->ngram, bag, ngram);
     offsets[1] = w->n;
     wn_encoder_run_exits(b->e, b->w, w->ids, offsets, 1, &exits, last);
     for (size_t e = 0; e < 2; e++) {

@@ -290,7 +290,7 @@ logit_by_hand(
     int32_t ids[128];
 
     wn_ngram_bag_fill(&b->bag, text, join(b, without, text));
-    wn_ngram_score(&b->ngram, b->bag.rows, b->bag.n, ngram);
+    wn_ngram_read(&b->ngram, &b->bag, ngram);
     offsets[1] = ids_by_hand(b, without, ids);
     wn_encoder_run_exits(b->e, b->w, ids, offsets, 1, &all, last);
     wn_heads_score(&b->heads, e, e + 1 < b->heads.exits ? b->early : last, out);
