@@ -183,10 +183,11 @@ struct by_hand {
 static void
 open_by_hand(struct by_hand *b)
 {
+    static const struct wn_encoder_conf served = { WN_ISAS - 1, WN_INT8 };
     const struct wn_encoder_shape *shape;
     const struct wn_safetensors *file;
 
-    assert_wn_ok(wn_encoder_open(&b->encoder, dir, NULL, &err), &err);
+    assert_wn_ok(wn_encoder_open(&b->encoder, dir, &served, &err), &err);
     assert_wn_ok(wn_tokenizer_open(&b->tokenizer, dir, &err), &err);
     assert_wn_ok(wn_workspace_new(&b->work, b->encoder, 128, &err), &err);
     shape = wn_encoder_shape(b->encoder);
