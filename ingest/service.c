@@ -189,7 +189,7 @@ svc_init(
     svc->format = format_of(wn_opt_str(o, WN_OPT_INGEST_FORMAT));
     svc->post_bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     svc->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_BYTES);
-    svc->scorers = scorers_wanted(o);
+    svc->scorers_n = scorers_wanted(o);
     atomic_store(&svc->lag, -1);
     name_instance(svc);
     pthread_mutex_init(&svc->lock, NULL);
@@ -230,11 +230,11 @@ start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
     t->writer_on = pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
     if (!t->writer_on)
         atomic_store(&svc->drain_done, true);
-    while (t->writer_on && t->scorers_n < svc->scorers &&
+    while (t->writer_on && t->scorers_n < svc->scorers_n &&
            pthread_create(
                &t->scorers[t->scorers_n], NULL, wn_score_thread, svc) == 0)
         t->scorers_n++;
-    if (t->scorers_n == svc->scorers)
+    if (t->scorers_n == svc->scorers_n)
         t->poll_on = pthread_create(&t->poll, NULL, wn_poll_thread, svc) == 0;
     if (!t->poll_on)
         return wn_fail(err, WN_STOP, "service: a thread does not start");

@@ -119,7 +119,7 @@ work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
 
     for (;;) {
         n = wn_queue_take_within(svc->to_score, (void **)items, BATCH_MAX,
-            svc->scorers, tokens, weigh);
+            svc->scorers_n, tokens, weigh);
         if (n == 0)
             return WN_OK; /* closed and drained */
         n = keep_live(svc, items, n);
