@@ -49,11 +49,17 @@ wn_cache_new(size_t entries)
         free(c);
         return NULL;
     }
-    memset(c->set, 0, c->sets * sizeof(*c->set));
+    wn_cache_clear(c);
     wn_random(c->secret, sizeof(c->secret));
     for (size_t i = 0; i < STRIPES; i++)
         pthread_mutex_init(&c->lock[i], NULL);
     return c;
+}
+
+void
+wn_cache_clear(struct wn_cache *c)
+{
+    memset(c->set, 0, c->sets * sizeof(*c->set));
 }
 
 void

@@ -33,6 +33,8 @@ struct wn_said {
  * two), 64 bytes each; NULL without memory. */
 struct wn_cache *wn_cache_new(size_t entries);
 void wn_cache_free(struct wn_cache *c); /* accepts NULL */
+/* Forgets all. Nobody else may use it meanwhile. */
+void wn_cache_clear(struct wn_cache *c);
 
 /* The key of a window: its bytes, the tokens they were cut into, and whether
  * its text is brief, which decides how deep it is read. */
