@@ -44,8 +44,12 @@ enum wn_status wn_classifier_cache(
 enum wn_status wn_classifier_depth(
     struct wn_classifier *c, const char *depth, struct wn_err *err);
 
-/* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
- * of the folder that a score depends on. */
+/* What makes a score, for verdicts: "winnow-1@<16 hex digits of a SHA-256>",
+ * the hash being over every file of the folder that a score depends on; and
+ * behind it, where it is not the usual, how they are read: "+depth=6" that
+ * wn_classifier_depth() asked for, "+fp32" (a name of wn_precision_names). Not
+ * the CPU: see wn_classifier_kernels(). Good until the next
+ * wn_classifier_depth(). */
 const char *wn_classifier_version(const struct wn_classifier *c);
 /* What the encoder runs on: "avx512vnni int8". */
 const char *wn_classifier_kernels(const struct wn_classifier *c);

@@ -152,7 +152,7 @@ read_exit(struct wn_scorer *s, size_t e, size_t i, const float *pooled)
     }
     for (size_t k = 0; k < WN_BAITS; k++)
         ret->kinds[k] = encoder[WN_HEADS + k];
-    ret->depth = (uint32_t)s->c->heads.after[e];
+    ret->depth = (uint16_t)s->c->heads.after[e];
 }
 
 /* Whether nothing that a later layer may say could flag the text: a head far

@@ -165,6 +165,18 @@ name_instance(struct wn_svc *svc)
         (int)getpid(), draw);
 }
 
+static size_t
+scorers_wanted(const struct wn_options *o)
+{
+    int64_t n = wn_opt_int(o, WN_OPT_SCORE_THREADS);
+
+    if (n == 0)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    if (n < 1)
+        n = 1;
+    return n > WN_SCORERS_MAX ? WN_SCORERS_MAX : (size_t)n;
+}
+
 static enum wn_status
 svc_init(
     struct wn_svc *svc, const struct wn_service_conf *conf, struct wn_err *err)
@@ -177,6 +189,7 @@ svc_init(
     svc->format = format_of(wn_opt_str(o, WN_OPT_INGEST_FORMAT));
     svc->post_bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     svc->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_BYTES);
+    svc->scorers_n = scorers_wanted(o);
     atomic_store(&svc->lag, -1);
     name_instance(svc);
     pthread_mutex_init(&svc->lock, NULL);
@@ -211,31 +224,17 @@ struct threads {
     size_t scorers_n;
 };
 
-static size_t
-scorers_wanted(const struct wn_options *o)
-{
-    int64_t n = wn_opt_int(o, WN_OPT_SCORE_THREADS);
-
-    if (n == 0)
-        n = sysconf(_SC_NPROCESSORS_ONLN);
-    if (n < 1)
-        n = 1;
-    return n > WN_SCORERS_MAX ? WN_SCORERS_MAX : (size_t)n;
-}
-
 static enum wn_status
 start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
 {
-    size_t n = scorers_wanted(svc->conf->options);
-
     t->writer_on = pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
     if (!t->writer_on)
         atomic_store(&svc->drain_done, true);
-    while (t->writer_on && t->scorers_n < n &&
+    while (t->writer_on && t->scorers_n < svc->scorers_n &&
            pthread_create(
                &t->scorers[t->scorers_n], NULL, wn_score_thread, svc) == 0)
         t->scorers_n++;
-    if (t->scorers_n == n)
+    if (t->scorers_n == svc->scorers_n)
         t->poll_on = pthread_create(&t->poll, NULL, wn_poll_thread, svc) == 0;
     if (!t->poll_on)
         return wn_fail(err, WN_STOP, "service: a thread does not start");

@@ -60,6 +60,7 @@ struct wn_svc {
     char instance[64];
     enum wn_format format;
     size_t post_bytes_max, bytes_max;
+    size_t scorers_n; /* threads; 1 .. WN_SCORERS_MAX */
 
     atomic_bool stopping;      /* no more records; what is done is committed */
     atomic_bool hard_stop;     /* no more waiting for servers                */

@@ -107,8 +107,8 @@ weigh(const void *item)
     return wn_item_weight(item);
 }
 
-/* A batch is what is waiting, up to `tokens`. It never waits for company: two
- * posts cost the encoder about what each costs alone. */
+/* A batch is this scorer's share of what is waiting, up to `tokens`. It never
+ * waits for company: two posts cost the encoder about what each costs alone. */
 static enum wn_status
 work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
     struct wn_err *err)
@@ -118,8 +118,8 @@ work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
     size_t n, i;
 
     for (;;) {
-        n = wn_queue_take_within(
-            svc->to_score, (void **)items, BATCH_MAX, tokens, weigh);
+        n = wn_queue_take_within(svc->to_score, (void **)items, BATCH_MAX,
+            svc->scorers_n, tokens, weigh);
         if (n == 0)
             return WN_OK; /* closed and drained */
         n = keep_live(svc, items, n);

@@ -360,10 +360,53 @@ a_depth_that_is_asked_for_is_that_of_every_text(void **state)
     wn_classifier_free(c);
 }
 
+/* Weights that are read in another way are, for a verdict, other weights. */
+static void
+a_version_says_how_the_weights_are_read(void **state)
+{
+    static const struct wn_encoder_conf exact = { WN_ISAS - 1, WN_FP32 };
+    struct wn_classifier *c = open_with(-1, 0.9), *d;
+    char usual[96], want[128];
+
+    (void)state;
+    snprintf(usual, sizeof(usual), "%s", wn_classifier_version(c));
+    assert_null(strchr(usual, '+'));
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    snprintf(want, sizeof(want), "%s+depth=1", usual);
+    assert_string_equal(wn_classifier_version(c), want);
+    assert_wn_ok(wn_classifier_depth(c, "auto", &err), &err);
+    assert_string_equal(wn_classifier_version(c), usual);
+    wn_classifier_free(c);
+    assert_wn_ok(wn_classifier_open(&d, dir, &exact, &err), &err);
+    snprintf(want, sizeof(want), "%s+fp32", usual);
+    assert_string_equal(wn_classifier_version(d), want);
+    assert_wn_ok(wn_classifier_depth(d, "2", &err), &err);
+    snprintf(want, sizeof(want), "%s+depth=2+fp32", usual);
+    assert_string_equal(wn_classifier_version(d), want);
+    wn_classifier_free(d);
+}
+
+static void
+another_depth_forgets_what_was_said_at_the_last(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *items[ITEMS];
+
+    (void)state;
+    assert_wn_ok(wn_classifier_cache(c, 4 * ITEMS, &err), &err);
+    run_all(c, items, 20);
+    free_all(items);
+    check_asked_for(c, "1", 0.5);
+    check_asked_for(c, "2", 0.9);
+    wn_classifier_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_text_stops_where_every_head_is_far_under_its_threshold),
     cmocka_unit_test(company_changes_neither_depth_nor_score),
     cmocka_unit_test(what_is_over_its_threshold_never_stops),
     cmocka_unit_test(a_depth_that_is_asked_for_is_that_of_every_text),
+    cmocka_unit_test(a_version_says_how_the_weights_are_read),
+    cmocka_unit_test(another_depth_forgets_what_was_said_at_the_last),
 };
 WN_TEST_MAIN("classifier_depth", tests)
