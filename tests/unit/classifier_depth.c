@@ -35,7 +35,7 @@ open_with(double stop, double threshold)
     for (size_t h = 0; h < WN_HEADS; h++)
         j.head[h].mix[0] = j.head[h].mix[1] = 0.5;
     j.head[WN_BAIT].with_kinds = true;
-    j.head[WN_BAIT].kinds = -1;
+    j.head[WN_BAIT].kinds = -4;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
     for (size_t h = 0; h < WN_HEADS; h++) {
         j.head[h].threshold = threshold;
