@@ -62,6 +62,16 @@ enum wn_status wn_scorer_new(struct wn_scorer **ret,
 void wn_scorer_free(struct wn_scorer *s);
 
 /*
+ * Reads texts less deep from the next run on: to the exit that is so many
+ * before the deepest that wn_classifier_depth() allows, or to the first. What
+ * would have gone on behind it gets that exit's scores and flags, and
+ * WN_DEGRADED with WN_SKIPPED_DEPTH; 0: nothing is shed, as at first.
+ */
+void wn_scorer_shed(struct wn_scorer *s, size_t exits);
+/* How many there are to be shed at most. */
+size_t wn_scorer_sheds(const struct wn_scorer *s);
+
+/*
  * Scores n items as one batch: reads post.text and given_links, fills the
  * signals. An item without text, or whose text is empty after hardening, gets
  * unknown scores, item->outcome WN_DEGRADED and WN_SKIPPED_TEXT; every other

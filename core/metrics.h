@@ -21,6 +21,7 @@
 /* clang-format off */
 #define WN_METRICS(M)                                                                                                                  \
     M(POSTS,            COUNTER,   "winnow_posts_total",                    "outcome", "scored|degraded|deferred|dead|repeat|stale|erased", "records committed, by outcome") \
+    M(DEGRADED,         COUNTER,   "winnow_degraded_total",                 "stage",   "text|image|depth", "verdicts committed that went without a stage, by stage") \
     M(ACTIONS,          COUNTER,   "winnow_verdicts_total",                 "action",  "allow|label|limit|review|remove", "verdicts committed, by action") \
     M(STAGE_SECONDS,    HISTOGRAM, "winnow_stage_seconds",                  "stage",   "parse|text|encode|policy|commit|relay", "time in a stage: per post, but per batch for encode, commit and relay") \
     M(VERDICT_AGE,      HISTOGRAM, "winnow_verdict_age_seconds",            "",        "", "message time to committed verdict")        \
@@ -44,6 +45,7 @@
     M(CONSUMER_REMADE,  COUNTER,   "winnow_consumer_remade_total",          "",        "", "consumers made anew after 60 s without progress") \
     M(QUEUE_BYTES,      GAUGE,     "winnow_queue_bytes",                    "",        "", "bytes of items in hand, against ingest.bytes_max") \
     M(SCORE_CACHE,      COUNTER,   "winnow_score_cache_total",              "result",  "hit|miss", "windows of texts looked up among those scored before") \
+    M(SHED,             GAUGE,     "winnow_depth_shed",                     "",        "", "exits of the encoder that texts are not read to while posts wait (score.wait_ms_max)") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \
     M(LOG_LINES,        COUNTER,   "winnow_log_lines_total",                "level",   "debug|info|warn|error", "lines written to the event log") \

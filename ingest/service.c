@@ -193,6 +193,7 @@ svc_init(
     atomic_store(&svc->lag, -1);
     name_instance(svc);
     pthread_mutex_init(&svc->lock, NULL);
+    wn_shed_init(&svc->shed, 1000 * wn_opt_int(o, WN_OPT_SCORE_WAIT));
     /* The byte budget is the bound; a queue is never full before it. */
     svc->to_score = wn_queue_new(svc->bytes_max / ITEM_BYTES_LEAST + 1);
     svc->to_write = wn_queue_new(svc->bytes_max / ITEM_BYTES_LEAST + 1);
@@ -215,6 +216,7 @@ svc_release(struct wn_svc *svc)
         wn_queue_free(svc->to_score, drop_item);
     if (svc->to_write != NULL)
         wn_queue_free(svc->to_write, drop_item);
+    wn_shed_release(&svc->shed);
     pthread_mutex_destroy(&svc->lock);
 }
 

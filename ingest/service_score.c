@@ -61,6 +61,24 @@ decide(struct wn_svc *svc, struct wn_item *item)
     wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_POLICY, seconds_since(begin));
 }
 
+/* How deep the batch is read, by how long its oldest post waited for us. */
+static void
+choose_depth(
+    struct wn_svc *svc, struct wn_scorer *scorer, const struct wn_item *oldest)
+{
+    int64_t now = wn_clock_mono_us(), waited = now - oldest->admitted_us;
+    bool changed;
+    size_t exits = wn_shed_look(
+        &svc->shed, now, waited, wn_scorer_sheds(scorer), &changed);
+
+    wn_scorer_shed(scorer, exits);
+    if (!changed)
+        return;
+    wn_metric_set(WN_M_SHED, 0, (double)exits);
+    wn_log(exits > 0 ? WN_LOG_WARN : WN_LOG_INFO, "score.depth",
+        "exits_shed=%zu waited_ms=%lld", exits, (long long)(waited / 1000));
+}
+
 static enum wn_status
 score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
     size_t n, struct wn_err *err)
@@ -75,8 +93,10 @@ score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
     }
     if (k > 0 && svc->conf->score_instead != NULL)
         rc = svc->conf->score_instead(judged, k, err);
-    else if (k > 0)
+    if (k > 0 && svc->conf->score_instead == NULL) {
+        choose_depth(svc, scorer, judged[0]);
         rc = wn_scorer_run(scorer, judged, k, err);
+    }
     if (rc != WN_OK)
         return rc;
     for (i = 0; i < k; i++)

@@ -83,16 +83,24 @@ score(const struct wn_item *item, size_t h)
 }
 
 static void
-run_all(struct wn_classifier *c, struct wn_item **items, size_t batch)
+run_shed(
+    struct wn_classifier *c, struct wn_item **items, size_t batch, size_t shed)
 {
     struct wn_scorer *s;
 
     assert_wn_ok(wn_scorer_new(&s, c, 4, &err), &err);
+    wn_scorer_shed(s, shed);
     for (size_t i = 0; i < ITEMS; i++)
         items[i] = item_of(i);
     for (size_t i = 0; i < ITEMS; i += batch)
         assert_wn_ok(wn_scorer_run(s, items + i, batch, &err), &err);
     wn_scorer_free(s);
+}
+
+static void
+run_all(struct wn_classifier *c, struct wn_item **items, size_t batch)
+{
+    run_shed(c, items, batch, 0);
 }
 
 static void
@@ -401,6 +409,109 @@ another_depth_forgets_what_was_said_at_the_last(void **state)
     wn_classifier_free(c);
 }
 
+/* --- shedding --- */
+
+static void
+assert_same(const struct wn_item *a, const struct wn_item *b)
+{
+    assert_int_equal(depth(a), depth(b));
+    assert_int_equal(a->outcome, b->outcome);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        assert_true(fabs(score(a, h) - score(b, h)) < 1e-6);
+        assert_int_equal(
+            a->sig.v[WN_SIG_FLAG_SPAM + h].b, b->sig.v[WN_SIG_FLAG_SPAM + h].b);
+    }
+}
+
+/* What is settled anyway is what it was; the others get what the early exit
+ * says, and say that it was not all. */
+static void
+only_a_text_that_would_have_gone_on_is_degraded(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *whole[ITEMS], *shed[ITEMS], *early[ITEMS];
+    size_t cut = 0, flags = 0;
+
+    (void)state;
+    run_all(c, whole, 20);
+    run_shed(c, shed, 20, 1);
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    run_all(c, early, 20);
+    for (size_t i = 0; i < ITEMS; i++) {
+        assert_int_equal(depth(shed[i]), EARLY);
+        if (depth(whole[i]) == EARLY) {
+            assert_same(whole[i], shed[i]);
+            continue;
+        }
+        cut++;
+        assert_int_equal(shed[i]->outcome, WN_DEGRADED);
+        assert_int_equal(shed[i]->skipped, WN_SKIPPED_DEPTH);
+        early[i]->outcome = WN_DEGRADED;
+        assert_same(early[i], shed[i]);
+        for (size_t h = 0; h < WN_HEADS; h++)
+            flags += shed[i]->sig.v[WN_SIG_FLAG_SPAM + h].b;
+    }
+    assert_true(cut > 10 && cut < ITEMS - 10);
+    assert_true(flags > 0);
+    free_all(whole);
+    free_all(shed);
+    free_all(early);
+    wn_classifier_free(c);
+}
+
+static void
+a_depth_that_is_asked_for_is_shed_too(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *items[ITEMS];
+    struct wn_scorer *s;
+
+    (void)state;
+    assert_wn_ok(wn_classifier_depth(c, "2", &err), &err);
+    assert_wn_ok(wn_scorer_new(&s, c, 4, &err), &err);
+    assert_int_equal(wn_scorer_sheds(s), 1);
+    wn_scorer_free(s);
+    run_shed(c, items, 20, 7); /* no more than there are */
+    for (size_t i = 0; i < ITEMS; i++) {
+        assert_int_equal(depth(items[i]), EARLY);
+        assert_int_equal(items[i]->skipped, WN_SKIPPED_DEPTH);
+    }
+    free_all(items);
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    run_shed(c, items, 20, 1);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_int_equal(items[i]->outcome, WN_SCORED);
+    free_all(items);
+    wn_classifier_free(c);
+}
+
+/* What was cut short is read again; what was read to its end stays known. */
+static void
+the_cache_gives_no_less_than_is_asked(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *whole[ITEMS], *items[ITEMS];
+
+    (void)state;
+    run_all(c, whole, 20);
+    assert_wn_ok(wn_classifier_cache(c, 16 * ITEMS, &err), &err);
+    for (int round = 0; round < 2; round++) { /* second: from the cache */
+        run_shed(c, items, 20, 1);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_int_equal(
+                items[i]->outcome == WN_DEGRADED, depth(whole[i]) != EARLY);
+        free_all(items);
+    }
+    for (size_t shed = 0; shed < 2; shed++) {
+        run_shed(c, items, 20, shed);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_same(whole[i], items[i]);
+        free_all(items);
+    }
+    free_all(whole);
+    wn_classifier_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_text_stops_where_every_head_is_far_under_its_threshold),
     cmocka_unit_test(company_changes_neither_depth_nor_score),
@@ -408,5 +519,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_depth_that_is_asked_for_is_that_of_every_text),
     cmocka_unit_test(a_version_says_how_the_weights_are_read),
     cmocka_unit_test(another_depth_forgets_what_was_said_at_the_last),
+    cmocka_unit_test(only_a_text_that_would_have_gone_on_is_degraded),
+    cmocka_unit_test(a_depth_that_is_asked_for_is_shed_too),
+    cmocka_unit_test(the_cache_gives_no_less_than_is_asked),
 };
 WN_TEST_MAIN("classifier_depth", tests)
