@@ -11,8 +11,11 @@
 #include "cmd/train_int.h"
 #include "model/heads_train.h"
 
-/* Steps of the sum between the encoder alone and the n-grams alone. */
-#define MIX_STEPS 32
+/* Steps from the encoder alone to the plain sum, and as many from there to the
+ * n-grams alone. */
+#define MIX_STEPS 16
+/* An encoder that ranks dev worse does not lead the sum. */
+#define AUC_MIN 0.8
 
 /* A source of so many positives, or negatives, says something of its own. */
 #define SOURCE_POSITIVES 20
@@ -178,32 +181,36 @@ auc_of(struct joining *j, size_t h, const double mix[3], double *ret,
 }
 
 /*
- * Direction of the sum: as much of the encoder as dev allows without falling
- * below the better reader alone. Not the highest AUC on dev: the n-grams shine
- * on the sources that they were trained on, which dev is made of, and the
- * encoder holds on those that nobody has seen. Its end of the arc comes first.
+ * Direction of the sum: what dev ranks best, between the encoder alone and the
+ * plain sum. Not beyond: the n-grams shine on the sources that they were
+ * trained on, which dev is made of, and the encoder holds on those that nobody
+ * has seen. Where the encoder knows nothing the n-grams are all there is.
  */
 static enum wn_status
 choose_mix(struct joining *j, size_t h, double *auc, struct wn_err *err)
 {
     size_t n = j->dev->data.n;
-    double *mix = j->heads[h].mix, unit[2], encoder, ngrams;
+    double *mix = j->heads[h].mix, unit[2], encoder, now, best[3] = { 0 };
     enum wn_status rc = auc_of(j, h, encoder_alone, &encoder, err);
+    int last = encoder > AUC_MIN ? MIX_STEPS : 2 * MIX_STEPS;
 
     unit[0] = inverse_deviation(j->scores, j->labels, n);
-    if (rc == WN_OK)
-        rc = auc_of(j, h, ngrams_alone, &ngrams, err);
+    score(j, h, ngrams_alone);
     unit[1] = inverse_deviation(j->scores, j->labels, n);
-    for (size_t k = 0; rc == WN_OK && k <= MIX_STEPS; k++) {
-        double angle = M_PI / 2 * (double)k / MIX_STEPS;
+    *auc = NAN;
+    for (int k = 0; rc == WN_OK && k <= last; k++) {
+        double angle = M_PI / 4 * k / MIX_STEPS;
 
-        mix[0] = k == MIX_STEPS ? 0 : cos(angle) * unit[0];
+        mix[0] = k == 2 * MIX_STEPS ? 0 : cos(angle) * unit[0];
         mix[1] = sin(angle) * unit[1];
         mix[2] = 0;
-        rc = auc_of(j, h, mix, auc, err);
-        if (isnan(encoder) || *auc >= fmax(encoder, ngrams))
-            break;
+        rc = auc_of(j, h, mix, &now, err);
+        if (k == 0 || now > *auc) {
+            *auc = now;
+            memcpy(best, mix, sizeof(best));
+        }
     }
+    memcpy(mix, best, sizeof(best));
     return rc;
 }
 
