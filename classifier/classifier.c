@@ -52,6 +52,12 @@ check_exits(const struct wn_classifier *c, struct wn_err *err)
     if (!same)
         return wn_fail(err, WN_REJECT,
             "config.json: winnow.exits are not those of model.safetensors");
+    for (size_t e = 0; e < c->heads.exits && !c->heads.kinds; e++)
+        for (size_t h = 0; h < WN_HEADS; h++)
+            if (wn_joint_at(&c->joint, e)[h].with_kinds)
+                return wn_fail(err, WN_REJECT,
+                    "config.json: a head counts kinds, and model.safetensors "
+                    "has none");
     return WN_OK;
 }
 

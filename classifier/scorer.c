@@ -188,9 +188,11 @@ read_exit(struct wn_scorer *s, size_t e, size_t i, const float *pooled)
     float *encoder = s->encoder[i];
 
     wn_heads_score(&s->c->heads, e, pooled, encoder);
-    for (size_t h = 0; h < WN_HEADS; h++)
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        encoder[h] = wn_joint_encoder(&heads[h], h, encoder);
         ret->logits[h] =
             (float)wn_joint_logit(&heads[h], encoder[h], s->ngram[i][h]);
+    }
     for (size_t k = 0; k < WN_BAITS; k++)
         ret->kinds[k] = encoder[WN_HEADS + k];
     ret->depth = (uint16_t)s->c->heads.after[e];
@@ -335,7 +337,7 @@ pack(struct wn_scorer *s, struct open *o, size_t i, bool view)
     bag = view ? wn_reading_view_bag(r, i) : wn_reading_bag(r, i);
     at = s->offsets[s->n];
     memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
-    wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);
+    wn_ngram_read(&s->c->ngram, bag, s->ngram[s->n]);
     s->owner[s->n] = o;
     s->offsets[++s->n] = at + w->n;
 }

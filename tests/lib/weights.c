@@ -266,9 +266,10 @@ write_tensors(const char *from, const char *dir, const struct wn_joint *j,
 {
     static int8_t ngrams[WN_NGRAM_ROWS * WN_NGRAM_OUT];
     static float scale[2 * WN_NGRAM_OUT];
+    static uint8_t seen[WN_NGRAM_WORDS / 8];
     struct wn_encoder *e = NULL;
     struct wn_err err = { "" };
-    struct wn_tensor extra[2 * WN_EXITS_MAX + 2];
+    struct wn_tensor extra[2 * WN_EXITS_MAX + 3];
     size_t hidden, n;
 
     must(wn_encoder_open(&e, from, NULL, &err) == WN_OK, err.text);
@@ -277,8 +278,12 @@ write_tensors(const char *from, const char *dir, const struct wn_joint *j,
     put_ngrams(ngrams, words, words_n);
     for (size_t i = 0; i < 2 * WN_NGRAM_OUT; i++)
         scale[i] = 0.005f;
+    for (size_t i = 0; i < sizeof(seen); i++) /* three words of eight */
+        seen[i] =
+            words_n > 0 ? 0xFF : (uint8_t)(1u << i % 3 | 8u << i % 5 | 0x40);
     n = put_heads(extra, j, hidden, wn_encoder_shape(e)->layers);
     extra[n++] = tensor("ngram.scale", WN_F32, 2, WN_NGRAM_OUT, scale);
+    extra[n++] = tensor("ngram.seen", WN_U8, 1, sizeof(seen), seen);
     extra[n++] =
         tensor("ngram.weight", WN_I8, WN_NGRAM_ROWS, WN_NGRAM_OUT, ngrams);
     must(wn_encoder_write_int8(e, dir, extra, n, &err) == WN_OK, err.text);

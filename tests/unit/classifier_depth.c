@@ -34,6 +34,8 @@ open_with(double stop, double threshold)
     j.early[0].stop = stop;
     for (size_t h = 0; h < WN_HEADS; h++)
         j.head[h].mix[0] = j.head[h].mix[1] = 0.5;
+    j.head[WN_BAIT].with_kinds = true;
+    j.head[WN_BAIT].kinds = -4;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
     for (size_t h = 0; h < WN_HEADS; h++) {
         j.head[h].threshold = threshold;
@@ -181,14 +183,15 @@ logits_by_hand(struct by_hand *b, const struct wn_item *item,
         &err);
     assert_int_equal(b->r.windows.n, 1);
     bag = wn_reading_bag(&b->r, 0);
-    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    wn_ngram_read(&b->ngram, bag, ngram);
     offsets[1] = w->n;
     wn_encoder_run_exits(b->e, b->w, w->ids, offsets, 1, &exits, last);
     for (size_t e = 0; e < 2; e++) {
         wn_heads_score(&b->heads, e, e == 0 ? b->early : last, out);
         for (size_t h = 0; h < WN_HEADS; h++)
-            ret[e][h] =
-                wn_joint_logit(&wn_joint_at(&b->joint, e)[h], out[h], ngram[h]);
+            ret[e][h] = wn_joint_logit(&wn_joint_at(&b->joint, e)[h],
+                wn_joint_encoder(&wn_joint_at(&b->joint, e)[h], h, out),
+                ngram[h]);
         for (size_t k = 0; k < WN_BAITS; k++)
             kinds[e][k] = out[WN_HEADS + k];
     }

@@ -63,6 +63,8 @@ setup(void **state)
     wn_weights_make(plain, &j);
     j.early_n = 1;
     j.early[0].after = EARLY;
+    j.head[WN_BAIT].with_kinds = true;
+    j.head[WN_BAIT].kinds = 0.25;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
     j.early[0].head[WN_SCAM].mix[1] = 0.5;
     wn_weights_make(exits, &j);
@@ -310,12 +312,13 @@ logit_by_hand(
     int32_t ids[128];
 
     wn_ngram_bag_fill(&b->bag, text, join(b, without, text));
-    wn_ngram_score(&b->ngram, b->bag.rows, b->bag.n, ngram);
+    wn_ngram_read(&b->ngram, &b->bag, ngram);
     offsets[1] = ids_by_hand(b, without, ids);
     wn_encoder_run_exits(b->e, b->w, ids, offsets, 1, &all, last);
     wn_heads_score(&b->heads, e, e + 1 < b->heads.exits ? b->early : last, out);
-    return wn_joint_logit(
-        &wn_joint_at(&b->joint, e)[head], out[head], ngram[head]);
+    return wn_joint_logit(&wn_joint_at(&b->joint, e)[head],
+        wn_joint_encoder(&wn_joint_at(&b->joint, e)[head], head, out),
+        ngram[head]);
 }
 
 static double

@@ -225,7 +225,7 @@ window_by_hand(struct by_hand *b, size_t i, struct wn_parts *ret)
 
     wn_encoder_run(b->encoder, b->work, w->ids, offsets, 1, pooled, NULL);
     wn_heads_score(&b->heads, 0, pooled, encoder);
-    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    wn_ngram_read(&b->ngram, bag, ngram);
     for (size_t h = 0; h < WN_HEADS; h++) {
         ret->encoder[h] = encoder[h];
         ret->ngram[h] = ngram[h];

@@ -210,6 +210,8 @@ weights_with_a_wrong_config_are_refused(void **state)
         { "winnow.heads.scam.threshold", "1.01", "threshold" },
         { "winnow.heads.scam.threshold", "-0.01", "threshold" },
         { "winnow.heads.scam.threshold", "\"0.5\"", "threshold" },
+        { "winnow.heads.bait.kinds", "null", "winnow.heads.bait.kinds" },
+        { "winnow.heads.bait.kinds", "1", "counts kinds" },
         { "winnow.heads.spam.mix", "[1, 1]", "mix" },
         { "winnow.heads.spam.mix", "[1, 1, 0, 0]", "mix" },
         { "winnow.heads.spam.mix", "[1, \"1\", 0]", "mix" },
