@@ -24,8 +24,6 @@
 #define PACK_WINDOWS 64
 #define GROUP_ITEMS 256 /* items whose maxima are open at a time */
 
-enum { STAGE_TEXT = 1, STAGE_ENCODE = 2 }; /* of WN_M_STAGE_SECONDS */
-
 _Static_assert(WN_BAITS == WN_KINDS_OUT, "the model has our kinds of bait");
 _Static_assert(PACK_TOKENS >= WN_WINDOW_TOKENS, "a pack takes any window");
 _Static_assert(WN_ITEM_WEIGHT_MAX == WN_WINDOWS_MAX * WN_WINDOW_TOKENS,
@@ -317,7 +315,7 @@ flush(struct wn_scorer *s)
         join(s, i);
     wn_metric_add(WN_M_TOKENS, 0, s->offsets[s->n]);
     took = wn_clock_mono_us() - start;
-    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_ENCODE, (double)took / 1e6);
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_ENCODE, (double)took / 1e6);
     s->encode_us += took;
     s->n = 0;
 }
@@ -432,7 +430,7 @@ take_item(struct wn_scorer *s, struct open *o, struct wn_err *err)
         pack(s, o, w, false);
     for (size_t w = 0; w < s->reading.view.n; w++)
         pack(s, o, w, true);
-    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_TEXT,
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_TEXT,
         (double)(wn_clock_mono_us() - s->encode_us - begin) / 1e6);
     return WN_OK;
 }

@@ -59,6 +59,16 @@ enum wn_metric {
         WN_M_COUNT
 };
 
+/* Series of WN_M_STAGE_SECONDS, in the order of its label's values. */
+enum wn_stage {
+    WN_STAGE_PARSE,
+    WN_STAGE_TEXT,
+    WN_STAGE_ENCODE,
+    WN_STAGE_POLICY,
+    WN_STAGE_COMMIT,
+    WN_STAGE_RELAY
+};
+
 #define WN_METRICS_THREADS 64
 #define WN_METRICS_SERIES_MAX 16 /* label values a metric may have */
 

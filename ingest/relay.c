@@ -27,7 +27,6 @@
 #define RECOUNT_US 30000000   /* of lanes that were found empty             */
 #define FULL_CHUNK (4u << 20) /* bytes; over it there may be more rows      */
 #define ARENA_BYTES (64u << 20)
-#define STAGE_RELAY 5
 #define NO_OFFSET INT64_MIN
 
 struct lane {
@@ -412,7 +411,7 @@ send_chunk(struct relay *r, struct lane *l)
         i = settle(r, l, rows, n);
         if (!mark_done(r, l) || i < n)
             return false;
-        wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_RELAY,
+        wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_RELAY,
             (double)(wn_clock_mono_us() - begin) / 1e6);
     }
     l->read_at = committed;

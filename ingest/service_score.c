@@ -6,8 +6,6 @@
 
 #define BATCH_MAX 1024 /* posts, however light */
 
-enum { STAGE_PARSE = 0, STAGE_POLICY = 3 }; /* of WN_M_STAGE_SECONDS */
-
 static double
 seconds_since(int64_t us)
 {
@@ -37,7 +35,7 @@ parse(struct wn_svc *svc, struct wn_item *item)
     if (item->flow == WN_FLOW_DEAD) /* quarantined: not read again */
         return false;
     wn_parse(item, svc->format, svc->post_bytes_max);
-    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_PARSE, seconds_since(begin));
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_PARSE, seconds_since(begin));
     if (item->outcome == WN_DEAD)
         wn_flow_move(item, WN_FLOW_DEAD);
     else if (item->post.event == WN_POST_DELETED)
@@ -58,7 +56,8 @@ decide(struct wn_svc *svc, struct wn_item *item)
         item->text_version = WN_TEXT_VERSION;
     }
     wn_flow_move(item, WN_FLOW_DECIDED);
-    wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_POLICY, seconds_since(begin));
+    wn_metric_observe(
+        WN_M_STAGE_SECONDS, WN_STAGE_POLICY, seconds_since(begin));
 }
 
 /* How deep the batch is read, by how long its oldest post waited for us. */

@@ -17,7 +17,6 @@
 #define IDLE_MS 50
 #define PING_US 2000000
 #define HOUR_US INT64_C(3600000000)
-#define STAGE_COMMIT 4
 #define DEAD_LOG_US 60000000
 
 struct writer {
@@ -325,7 +324,7 @@ commit(struct writer *w, struct wn_partition *p, size_t n)
     next = w->run[n - 1]->rec.next;
     rc = wn_store_commit(w->store, &p->claim, w->run, n, next, &err);
     if (rc == WN_OK) {
-        wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_COMMIT,
+        wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_COMMIT,
             (double)(wn_clock_mono_us() - begin) / 1e6);
         finish_run(w, p, n);
     }

@@ -4,10 +4,13 @@
  * Every tensor is found by its name as the family spells it, behind one of the
  * known prefixes, and its shape is compared with config.json's. What stays in
  * fp32 is converted into one block whose size is computed first; matrices of
- * other layers pass through scratch to be packed. Tensors that are not asked
+ * other layers pass through scratch to be packed. A number that is NaN or
+ * infinite is refused where it is read, but for those of a word table in
+ * floats, of which a batch reads a few rows. Tensors that are not asked
  * for (position_ids, heads of other tasks) are left alone, but layers beyond
  * those of config.json are an error.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +59,16 @@ find(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
     return WN_OK;
 }
 
+static bool
+are_finite(const float *x, size_t n)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < n; i++)
+        all &= fabsf(x[i]) <= FLT_MAX;
+    return all;
+}
+
 /* The scales of an I8 matrix: "<name>.scale", F32, one a row. */
 static enum wn_status
 find_scale(const struct wn_encoder *e, const char *name,
@@ -63,6 +76,7 @@ find_scale(const struct wn_encoder *e, const char *name,
 {
     char scale[NAME_MAX_LEN + 8];
     enum wn_status rc;
+    float s;
 
     *ret = NULL;
     if (t->dtype != WN_I8)
@@ -73,6 +87,11 @@ find_scale(const struct wn_encoder *e, const char *name,
     rc = find(e, scale, t->shape[0], 0, ret, err);
     if (rc == WN_OK && (*ret)->dtype != WN_F32)
         rc = bad(e, scale, "is not F32", err);
+    for (size_t r = 0; rc == WN_OK && r < t->shape[0]; r++) {
+        wn_tensor_floats(*ret, r, 1, &s);
+        if (!are_finite(&s, 1))
+            rc = bad(e, scale, "a number in it is NaN or infinite", err);
+    }
     return rc;
 }
 
@@ -95,6 +114,8 @@ load(const struct wn_encoder *e, const char *name, size_t rows, size_t cols,
         for (size_t c = 0; c < cols; c++)
             out[r * cols + c] *= s;
     }
+    if (!are_finite(out, t->n))
+        return bad(e, name, "a number in it is NaN or infinite", err);
     return WN_OK;
 }
 

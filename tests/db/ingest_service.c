@@ -3,8 +3,10 @@
  * thread sanitizer can look at them (librdkafka's own threads blind it). */
 #include <sys/stat.h>
 
+#include "core/metrics.h"
 #include "ingest/service.h"
 #include "tests/db/storage_kit.h"
+#include "tests/lib/weights.h"
 
 #define POSTS 6000
 
@@ -38,16 +40,19 @@ write_posts(const char *path, int from, int to)
     assert_int_equal(fclose(f), 0);
 }
 
+/* c NULL: the stub scores. Else one scorer, which posts soon wait for. */
 static void
-run_service(struct kit *k, const char *path)
+run_service(struct kit *k, const char *path, const struct wn_classifier *c)
 {
     static const char policy[] =
         "{\"policy\":\"kit\",\"version\":\"1\",\"rules\":[]}";
     const char *const settings[][2] = { { "ingest.source", "jsonl" },
         { "ingest.path", path }, { "database.url", k->worker },
-        { "score.threads", "3" }, { "score.batch_tokens", "500" },
-        { "store.batch_rows", "100" } };
-    struct wn_service_conf conf = { .score_instead = stub_score,
+        { "score.threads", c == NULL ? "3" : "1" },
+        { "score.batch_tokens", "500" }, { "store.batch_rows", "100" },
+        { "score.wait_ms_max", "1" } };
+    struct wn_service_conf conf = { .classifier = c,
+        .score_instead = c == NULL ? stub_score : NULL,
         .stop = &stop };
     struct wn_options *o = wn_options_new();
     struct wn_policy *p;
@@ -83,7 +88,7 @@ two_files_are_judged_once_and_the_service_ends_by_itself(void **state)
         write_posts(path, i * POSTS / 2, (i + 1) * POSTS / 2);
     }
     for (i = 0; i < 2; i++) { /* the second time nothing is new */
-        run_service(&k, folder);
+        run_service(&k, folder, NULL);
         assert_int_equal(
             wn_pg_number(k.pg, k.db, "SELECT count(*) FROM winnow.verdict"),
             POSTS);
@@ -99,8 +104,66 @@ two_files_are_judged_once_and_the_service_ends_by_itself(void **state)
     kit_close(&k);
 }
 
+/* Weights with an exit after the first of two layers, where about half of all
+ * texts are settled. */
+static struct wn_classifier *
+open_weights(void)
+{
+    struct wn_classifier *c = NULL;
+    struct wn_joint j;
+    struct wn_err err;
+    char dir[600];
+
+    snprintf(dir, sizeof(dir), "%s/weights", wn_test_dir());
+    assert_int_equal(mkdir(dir, 0700), 0);
+    wn_weights_joint(&j);
+    j.early_n = 1;
+    j.early[0].after = 1;
+    j.early[0].stop = -3;
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        j.head[h].mix[0] = j.head[h].mix[1] = 0.5;
+        j.head[h].threshold = 0.9;
+    }
+    memcpy(j.early[0].head, j.head, sizeof(j.head));
+    wn_weights_make(dir, &j);
+    assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
+    return c;
+}
+
+static void
+posts_that_wait_too_long_lose_depth_and_say_so(void **state)
+{
+    double before = wn_metric_value(WN_M_DEGRADED, 2);
+    struct wn_classifier *c = open_weights();
+    int64_t degraded;
+    char path[600];
+    struct kit k;
+
+    (void)state;
+    kit_open(&k);
+    snprintf(path, sizeof(path), "%s/waiting.jsonl", wn_test_dir());
+    write_posts(path, 0, POSTS);
+    run_service(&k, path, c);
+    degraded = wn_pg_number(k.pg, k.db,
+        "SELECT count(*) FROM winnow.verdict_readable "
+        "WHERE outcome = 'degraded' AND skipped = ARRAY['depth']");
+    print_message(
+        "# %lld of %d posts lost depth\n", (long long)degraded, POSTS);
+    assert_in_range(degraded, 1, POSTS - 1);
+    assert_int_equal(wn_pg_number(k.pg, k.db,
+                         "SELECT count(*) FROM winnow.verdict "
+                         "WHERE outcome = 1 AND skipped = 0"),
+        POSTS - degraded);
+    assert_int_equal(
+        (int64_t)(wn_metric_value(WN_M_DEGRADED, 2) - before), degraded);
+    assert_int_equal((int64_t)wn_metric_value(WN_M_SHED, 0), 1);
+    kit_close(&k);
+    wn_classifier_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(two_files_are_judged_once_and_the_service_ends_by_itself),
+    cmocka_unit_test(posts_that_wait_too_long_lose_depth_and_say_so),
 };
 
 WN_TEST_MAIN("service_db", tests)

@@ -586,20 +586,22 @@ a_disguised_link_is_seen_behind_a_wall_of_plain_ones(void **state)
     close_by_hand(&b);
 }
 
-/* Series 1 and 2 of the stages: text for each item, encode for each call. */
+/* Text for each item, encode for each call. */
 static void
 a_batch_is_one_call_of_the_encoder_and_a_text_an_item(void **state)
 {
-    double texts = wn_metric_value(WN_M_STAGE_SECONDS, 1);
-    double calls = wn_metric_value(WN_M_STAGE_SECONDS, 2);
+    double texts = wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_TEXT);
+    double calls = wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_ENCODE);
     struct wn_item *items[3];
 
     (void)state;
     for (size_t i = 0; i < 3; i++)
         items[i] = item_of("a few words", 11);
     assert_wn_ok(wn_scorer_run(scorer, items, 3, &err), &err);
-    assert_true(wn_metric_value(WN_M_STAGE_SECONDS, 1) == texts + 3);
-    assert_true(wn_metric_value(WN_M_STAGE_SECONDS, 2) == calls + 1);
+    assert_true(
+        wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_TEXT) == texts + 3);
+    assert_true(
+        wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_ENCODE) == calls + 1);
     for (size_t i = 0; i < 3; i++)
         wn_item_free(items[i]);
 }

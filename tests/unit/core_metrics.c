@@ -76,11 +76,12 @@ metrics_gauges_keep_the_last_value(void **state)
 static void
 metrics_histograms_are_cumulative_with_sum_and_count(void **state)
 {
-    wn_metric_observe(WN_M_STAGE_SECONDS, 1, 0.0001); /* a bound is in */
-    wn_metric_observe(WN_M_STAGE_SECONDS, 1, 0.002);
-    wn_metric_observe(WN_M_STAGE_SECONDS, 1, 0.0025);
-    wn_metric_observe(WN_M_STAGE_SECONDS, 1, 1000);
-    assert_true(wn_metric_value(WN_M_STAGE_SECONDS, 1) == 4);
+    wn_metric_observe(
+        WN_M_STAGE_SECONDS, WN_STAGE_TEXT, 0.0001); /* a bound is in */
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_TEXT, 0.002);
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_TEXT, 0.0025);
+    wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_TEXT, 1000);
+    assert_true(wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_TEXT) == 4);
     expose();
     assert_line("# TYPE winnow_stage_seconds histogram");
     assert_line("winnow_stage_seconds_bucket{stage=\"text\",le=\"0.0001\"} 1");
@@ -146,7 +147,7 @@ count(void *arg)
 {
     for (int i = 0; i < 1000; i++) {
         wn_metric_add(WN_M_FENCED, 0, 1);
-        wn_metric_observe(WN_M_STAGE_SECONDS, 5, 0.5);
+        wn_metric_observe(WN_M_STAGE_SECONDS, WN_STAGE_RELAY, 0.5);
         wn_metric_set(WN_M_QUEUE_BYTES, 0, i);
     }
     return NULL;
@@ -168,13 +169,37 @@ metrics_lose_nothing_among_more_threads_than_slots(void **state)
     }
     assert_true(ROUNDS * THREADS > WN_METRICS_THREADS);
     assert_true(wn_metric_value(WN_M_FENCED, 0) == ROUNDS * THREADS * 1000);
-    assert_true(
-        wn_metric_value(WN_M_STAGE_SECONDS, 5) == ROUNDS * THREADS * 1000);
+    assert_true(wn_metric_value(WN_M_STAGE_SECONDS, WN_STAGE_RELAY) ==
+                ROUNDS * THREADS * 1000);
     expose();
     assert_line("winnow_stage_seconds_sum{stage=\"relay\"} 40000");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+/* The enum and the label's values are written apart. */
+static void
+metrics_stages_are_named_in_the_order_of_their_numbers(void **state)
+{
+    static const char *const names[] = { [WN_STAGE_PARSE] = "parse",
+        [WN_STAGE_TEXT] = "text",
+        [WN_STAGE_ENCODE] = "encode",
+        [WN_STAGE_POLICY] = "policy",
+        [WN_STAGE_COMMIT] = "commit",
+        [WN_STAGE_RELAY] = "relay" };
+    char line[80];
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        double before = wn_metric_value(WN_M_STAGE_SECONDS, i);
+
+        wn_metric_observe(WN_M_STAGE_SECONDS, i, 0.001);
+        expose();
+        snprintf(line, sizeof(line),
+            "winnow_stage_seconds_count{stage=\"%s\"} %.0f", names[i],
+            before + 1);
+        assert_line(line);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     T(metrics_counters_add_up_by_series),
     T(metrics_gauges_keep_the_last_value),
@@ -183,5 +208,6 @@ static const struct CMUnitTest tests[] = {
     T(metrics_rss_is_read_when_asked_for),
     T(metrics_every_line_is_well_formed),
     T(metrics_lose_nothing_among_more_threads_than_slots),
+    T(metrics_stages_are_named_in_the_order_of_their_numbers),
 };
 WN_TEST_MAIN("core_metrics", tests)
