@@ -10,6 +10,7 @@
 
 #include "classifier/classifier.h"
 #include "core/options.h"
+#include "policies/lists.h"
 #include "policies/policy.h"
 
 int wn_cmd_run(int argc, char **argv);
@@ -43,6 +44,10 @@ enum wn_status wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
 /* Opens that policy; its errors begin with where policy.file was set. */
 enum wn_status wn_cmd_policy_open(
     struct wn_policy **ret, const struct wn_options *o, struct wn_err *err);
+/* Opens the lists of policy.lists for the policy to ask. The policy is freed
+ * before *ret. */
+enum wn_status wn_cmd_lists_open(struct wn_lists **ret, struct wn_policy *p,
+    const struct wn_options *o, struct wn_err *err);
 const char *wn_cmd_policy_path(const struct wn_options *o, char *out, size_t n)
     __attribute__((warn_unused_result));
 

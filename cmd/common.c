@@ -149,6 +149,25 @@ wn_cmd_policy_open(
         wn_policy_open(ret, path, err), err);
 }
 
+enum wn_status
+wn_cmd_lists_open(struct wn_lists **ret, struct wn_policy *p,
+    const struct wn_options *o, struct wn_err *err)
+{
+    const char *folder = wn_opt_str(o, WN_OPT_POLICY_LISTS);
+    struct wn_lists *ls = NULL;
+    enum wn_status rc;
+
+    rc = fail_file(o, WN_OPT_POLICY_LISTS, "policy.lists", folder,
+        wn_lists_open(&ls, folder, err), err);
+    if (rc == WN_OK)
+        rc = wn_policy_use_lists(p, ls, err);
+    if (rc == WN_OK)
+        *ret = ls;
+    else
+        wn_lists_free(ls);
+    return rc;
+}
+
 static enum wn_status
 set_depth(
     struct wn_classifier *c, const struct wn_options *o, struct wn_err *err)

@@ -33,6 +33,8 @@ static const char usage[] =
     "  --no-progress never\n"
     "  --print-flow  the states of one post and every move between them\n";
 
+#define LISTS_MS 1000 /* between two looks at the files of lists */
+
 static atomic_bool stop;
 
 static void
@@ -138,6 +140,7 @@ struct worker {
     struct wn_options *options;
     struct wn_classifier *classifier;
     struct wn_policy *policy;
+    struct wn_lists *lists;
     struct wn_health *health;
     struct wn_http *http;
 };
@@ -146,8 +149,9 @@ static void
 release(struct worker *w)
 {
     wn_http_free(w->http);
-    wn_health_free(w->health);
     wn_policy_free(w->policy);
+    wn_lists_free(w->lists); /* its watch tells the health */
+    wn_health_free(w->health);
     wn_classifier_free(w->classifier);
     wn_options_free(w->options);
 }
@@ -168,9 +172,42 @@ load(struct worker *w)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_policy_open(&w->policy, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    if (wn_cmd_lists_open(&w->lists, w->policy, w->options, &err) != WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     return 0;
+}
+
+/* After a change, by the thread that watches the files. */
+static void
+tell_lists(void *arg, struct wn_lists *ls, const struct wn_err *err)
+{
+    struct wn_buf text;
+    char quoted[1024];
+
+    if (err != NULL) {
+        wn_log(WN_LOG_WARN, "lists.bad", "cause=%s",
+            wn_log_quote(err->text, quoted, sizeof(quoted)));
+        return;
+    }
+    wn_buf_init(&text, 1u << 16);
+    wn_lists_describe(ls, &text);
+    if (!text.failed) {
+        wn_log(WN_LOG_INFO, "lists.live", "lists=%s",
+            wn_log_quote(text.data, quoted, sizeof(quoted)));
+        wn_health_info(arg, "lists", text.data);
+    }
+    wn_buf_release(&text);
+}
+
+static enum wn_status
+watch_lists(struct worker *w, struct wn_err *err)
+{
+    if (wn_opt_str(w->options, WN_OPT_POLICY_LISTS)[0] == '\0')
+        return WN_OK;
+    tell_lists(w->health, w->lists, NULL);
+    return wn_lists_watch(w->lists, LISTS_MS, tell_lists, w->health, err);
 }
 
 static void
@@ -198,6 +235,8 @@ open_doors(struct worker *w)
     if (w->health == NULL)
         return wn_cmd_fail(1, "run", "out of memory");
     tell_versions(w);
+    if (watch_lists(w, &err) != WN_OK)
+        return wn_cmd_fail(1, "run", "%s", err.text);
     wn_health_tick(w->health);
     if (wn_http_open(&w->http, listen, w->health, &err) != WN_OK)
         return wn_cmd_fail(1, "run", "%s", err.text);
