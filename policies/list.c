@@ -173,7 +173,42 @@ add_line(struct wn_list *l, const char *p, size_t len, struct wn_err *err)
     return wn_list_add(l, p, len, err);
 }
 
-/* Lines as they come, through a buffer that a line has to fit into. */
+/* Adds the whole lines of p, and where it is the end the rest too; *ret_used:
+ * the bytes of them. `where` begins errors. */
+static enum wn_status
+add_lines(struct wn_list *l, const char *p, size_t len, bool end,
+    const char *where, unsigned long *line, size_t *ret_used,
+    struct wn_err *err)
+{
+    struct wn_err why = { "" };
+    size_t from = 0;
+
+    while (from < len) {
+        const char *nl = memchr(p + from, '\n', len - from);
+        size_t n = nl != NULL ? (size_t)(nl - p) - from : len - from;
+
+        if (nl == NULL && !end)
+            break;
+        ++*line;
+        if (add_line(l, p + from, n, &why) != WN_OK)
+            return wn_fail(
+                err, WN_REJECT, "%s:%lu: %s", where, *line, why.text);
+        from += n + (nl != NULL);
+    }
+    *ret_used = from;
+    return WN_OK;
+}
+
+enum wn_status
+wn_list_add_text(struct wn_list *l, const char *p, size_t len,
+    const char *where, unsigned long *line, struct wn_err *err)
+{
+    size_t used;
+
+    return add_lines(l, p, len, true, where, line, &used, err);
+}
+
+/* A file through a buffer that each line has to fit into. */
 struct reader {
     int fd;
     const char *path;
@@ -182,33 +217,19 @@ struct reader {
     unsigned long line;
 };
 
-/* Adds the whole lines of the buffer, and at the end of the file the rest. */
 static enum wn_status
-add_lines(struct wn_list *l, struct reader *r, bool end, struct wn_err *err)
+take_lines(struct wn_list *l, struct reader *r, bool end, struct wn_err *err)
 {
-    struct wn_err why = { "" };
-    size_t from = 0;
+    size_t used = 0;
+    enum wn_status rc =
+        add_lines(l, r->buf, r->len, end, r->path, &r->line, &used, err);
 
-    while (from < r->len) {
-        char *p = r->buf + from;
-        char *nl = memchr(p, '\n', r->len - from);
-        size_t len = nl != NULL ? (size_t)(nl - p) : r->len - from;
-
-        if (nl == NULL && !end && (from > 0 || r->len < READ_BYTES))
-            break;
-        r->line++;
-        if (nl == NULL && !end)
-            return wn_fail(err, WN_REJECT,
-                "%s:%lu: a line of more than %u bytes", r->path, r->line,
-                READ_BYTES);
-        if (add_line(l, p, len, &why) != WN_OK)
-            return wn_fail(
-                err, WN_REJECT, "%s:%lu: %s", r->path, r->line, why.text);
-        from += len + (nl != NULL);
-    }
-    memmove(r->buf, r->buf + from, r->len - from);
-    r->len -= from;
-    return WN_OK;
+    if (rc == WN_OK && used == 0 && r->len == READ_BYTES)
+        return wn_fail(err, WN_REJECT, "%s:%lu: a line of more than %u bytes",
+            r->path, r->line + 1, READ_BYTES);
+    memmove(r->buf, r->buf + used, r->len - used);
+    r->len -= used;
+    return rc;
 }
 
 static enum wn_status
@@ -226,7 +247,7 @@ read_lines(struct wn_list *l, struct reader *r, struct wn_err *err)
         if (n < 0)
             return wn_fail(err, WN_REJECT, "%s: %s", r->path, strerror(errno));
         r->len += (size_t)n;
-        rc = add_lines(l, r, n == 0, err);
+        rc = take_lines(l, r, n == 0, err);
     }
     return rc;
 }

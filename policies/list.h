@@ -48,6 +48,10 @@ enum wn_status wn_list_new(struct wn_list **ret, const char *name,
 /* One entry. WN_REJECT: it is none of this kind, or one too many. */
 enum wn_status wn_list_add(
     struct wn_list *l, const char *p, size_t len, struct wn_err *err);
+/* Whole lines, as a file has them. Errors name "WHERE:LINE: ..."; *line counts
+ * them. */
+enum wn_status wn_list_add_text(struct wn_list *l, const char *p, size_t len,
+    const char *where, unsigned long *line, struct wn_err *err);
 /* Ends the filling; from here on it is read-only. */
 enum wn_status wn_list_finish(struct wn_list *l, struct wn_err *err);
 
