@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/lists.h"
 #include "cmd/tools.h"
 #include "console/http.h"
 #include "core/log.h"
@@ -33,7 +35,7 @@ static const char usage[] =
     "  --no-progress never\n"
     "  --print-flow  the states of one post and every move between them\n";
 
-#define LISTS_MS 1000 /* between two looks at the files of lists */
+#define LISTS_MS 1000 /* between two looks for lists that changed */
 
 static atomic_bool stop;
 
@@ -141,6 +143,7 @@ struct worker {
     struct wn_classifier *classifier;
     struct wn_policy *policy;
     struct wn_lists *lists;
+    struct wn_list_feed feed; /* of `lists`, where they are in the database */
     struct wn_health *health;
     struct wn_http *http;
 };
@@ -149,8 +152,11 @@ static void
 release(struct worker *w)
 {
     wn_http_free(w->http);
+    if (w->lists != NULL)
+        wn_lists_end_watch(w->lists); /* which uses feed and health */
+    wn_list_feed_release(&w->feed);
     wn_policy_free(w->policy);
-    wn_lists_free(w->lists); /* its watch tells the health */
+    wn_lists_free(w->lists);
     wn_health_free(w->health);
     wn_classifier_free(w->classifier);
     wn_options_free(w->options);
@@ -172,17 +178,20 @@ load(struct worker *w)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_policy_open(&w->policy, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
-    if (wn_cmd_lists_open(&w->lists, w->policy, w->options, &err) != WN_OK)
+    if (wn_cmd_lists_open(&w->lists, w->options, &err) != WN_OK ||
+        (!wn_cmd_lists_stored(w->options) &&
+            wn_policy_use_lists(w->policy, w->lists, &err) != WN_OK))
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     return 0;
 }
 
-/* After a change, by the thread that watches the files. */
+/* After a change, by the thread that watches. */
 static void
 tell_lists(void *arg, struct wn_lists *ls, const struct wn_err *err)
 {
+    struct worker *w = arg;
     struct wn_buf text;
     char quoted[1024];
 
@@ -196,18 +205,70 @@ tell_lists(void *arg, struct wn_lists *ls, const struct wn_err *err)
     if (!text.failed) {
         wn_log(WN_LOG_INFO, "lists.live", "lists=%s",
             wn_log_quote(text.data, quoted, sizeof(quoted)));
-        wn_health_info(arg, "lists", text.data);
+        wn_health_info(w->health, "lists", text.data);
     }
     wn_buf_release(&text);
 }
 
 static enum wn_status
-watch_lists(struct worker *w, struct wn_err *err)
+poll_database(
+    void *arg, struct wn_lists *ls, bool *ret_changed, struct wn_err *err)
 {
+    struct worker *w = arg;
+
+    return wn_list_feed_poll(&w->feed, ls, ret_changed, err);
+}
+
+/* The lists of the database before the first post, however long it is away.
+ * 0, or the exit status. */
+static int
+read_database(struct worker *w)
+{
+    struct timespec pause = { 0, 200000000 };
+    struct wn_err err = { "" };
+    enum wn_status rc;
+    bool changed;
+
+    while ((rc = wn_list_feed_poll(&w->feed, w->lists, &changed, &err)) ==
+               WN_RETRY &&
+           !atomic_load(&stop)) {
+        wn_health_set(w->health, "lists", false, err.text);
+        wn_health_tick(w->health);
+        nanosleep(&pause, NULL);
+    }
+    /* the thread that polls from now on has a connection of its own */
+    wn_list_feed_release(&w->feed);
+    if (rc == WN_RETRY)
+        return 0; /* stopped */
+    if (rc == WN_OK)
+        rc = wn_policy_use_lists(w->policy, w->lists, &err);
+    if (rc != WN_OK)
+        return wn_cmd_fail(
+            rc == WN_REJECT ? WN_EX_CONFIG : 1, "run", "%s", err.text);
+    wn_health_set(w->health, "lists", true, NULL);
+    return 0;
+}
+
+/* 0, or the exit status. */
+static int
+watch_lists(struct worker *w)
+{
+    bool stored = wn_cmd_lists_stored(w->options);
+    struct wn_lists_watch watch = { LISTS_MS, stored ? poll_database : NULL,
+        tell_lists, w };
+    struct wn_err err = { "" };
+    int rc;
+
     if (wn_opt_str(w->options, WN_OPT_POLICY_LISTS)[0] == '\0')
-        return WN_OK;
-    tell_lists(w->health, w->lists, NULL);
-    return wn_lists_watch(w->lists, LISTS_MS, tell_lists, w->health, err);
+        return 0;
+    w->feed.conninfo = wn_opt_str(w->options, WN_OPT_DATABASE_URL);
+    rc = stored ? read_database(w) : 0;
+    if (rc != 0)
+        return rc;
+    tell_lists(w, w->lists, NULL);
+    if (wn_lists_watch(w->lists, &watch, &err) != WN_OK)
+        return wn_cmd_fail(1, "run", "%s", err.text);
+    return 0;
 }
 
 static void
@@ -235,8 +296,6 @@ open_doors(struct worker *w)
     if (w->health == NULL)
         return wn_cmd_fail(1, "run", "out of memory");
     tell_versions(w);
-    if (watch_lists(w, &err) != WN_OK)
-        return wn_cmd_fail(1, "run", "%s", err.text);
     wn_health_tick(w->health);
     if (wn_http_open(&w->http, listen, w->health, &err) != WN_OK)
         return wn_cmd_fail(1, "run", "%s", err.text);
@@ -326,6 +385,8 @@ wn_cmd_run(int argc, char **argv)
     rc = load(&w);
     if (rc == 0)
         rc = open_doors(&w);
+    if (rc == 0)
+        rc = watch_lists(&w);
     if (rc == 0)
         rc = serve(&w, &p);
 out:

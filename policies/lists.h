@@ -12,7 +12,7 @@
  * written in place; a rename is better. A file that is wrong, or gone, replaces
  * nothing: the list stays as it was until there is a good file.
  *
- * From elsewhere (a database): wn_lists_put().
+ * From elsewhere (a database): wn_lists_put(), and a poll of one's own.
  */
 #ifndef WN_POLICIES_LISTS_H
 #define WN_POLICIES_LISTS_H
@@ -41,11 +41,20 @@ void wn_lists_free(struct wn_lists *ls); /* accepts NULL; ends the watch */
  */
 enum wn_status wn_lists_poll(
     struct wn_lists *ls, bool *ret_changed, struct wn_err *err);
-/* Polls every period_ms in a thread of its own, which calls `tell` after each
- * change (err NULL) and for each file that is wrong. */
-enum wn_status wn_lists_watch(struct wn_lists *ls, int64_t period_ms,
-    void (*tell)(void *arg, struct wn_lists *ls, const struct wn_err *err),
-    void *arg, struct wn_err *err);
+/* What a thread of its own does every period_ms: `poll` (NULL: the files, as
+ * wn_lists_poll()), then `tell`, after a change with err NULL, and for what is
+ * wrong with why, once as long as it is the same. */
+struct wn_lists_watch {
+    int64_t period_ms;
+    enum wn_status (*poll)(
+        void *arg, struct wn_lists *ls, bool *ret_changed, struct wn_err *err);
+    void (*tell)(void *arg, struct wn_lists *ls, const struct wn_err *err);
+    void *arg;
+};
+enum wn_status wn_lists_watch(struct wn_lists *ls,
+    const struct wn_lists_watch *watch, struct wn_err *err);
+/* Ends it and waits until it has; wn_lists_free() does so too. */
+void wn_lists_end_watch(struct wn_lists *ls);
 
 /* A finished list comes in, in place of the one of its name. Takes l. Any
  * thread. WN_REJECT: one too many. */

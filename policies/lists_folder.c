@@ -225,8 +225,8 @@ wait(struct wn_lists *ls)
     bool stop;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ls->period_ms / 1000;
-    until.tv_nsec += ls->period_ms % 1000 * 1000000;
+    until.tv_sec += ls->watch.period_ms / 1000;
+    until.tv_nsec += ls->watch.period_ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
@@ -240,6 +240,15 @@ wait(struct wn_lists *ls)
     return !stop;
 }
 
+static enum wn_status
+poll_now(struct wn_lists *ls, bool *ret_changed, struct wn_err *err)
+{
+    *ret_changed = false;
+    return ls->watch.poll == NULL
+               ? wn_lists_poll(ls, ret_changed, err)
+               : ls->watch.poll(ls->watch.arg, ls, ret_changed, err);
+}
+
 /* What is wrong at each look is told at the first. */
 static void *
 watch(void *arg)
@@ -249,12 +258,12 @@ watch(void *arg)
     bool changed;
 
     while (wait(ls)) {
-        enum wn_status rc = wn_lists_poll(ls, &changed, &err);
+        enum wn_status rc = poll_now(ls, &changed, &err);
 
         if (changed)
-            ls->tell(ls->tell_arg, ls, NULL);
+            ls->watch.tell(ls->watch.arg, ls, NULL);
         if (rc != WN_OK && strcmp(err.text, told.text) != 0)
-            ls->tell(ls->tell_arg, ls, &err);
+            ls->watch.tell(ls->watch.arg, ls, &err);
         if (rc != WN_OK)
             told = err;
         else
@@ -264,15 +273,12 @@ watch(void *arg)
 }
 
 enum wn_status
-wn_lists_watch(struct wn_lists *ls, int64_t period_ms,
-    void (*tell)(void *arg, struct wn_lists *ls, const struct wn_err *err),
-    void *arg, struct wn_err *err)
+wn_lists_watch(
+    struct wn_lists *ls, const struct wn_lists_watch *w, struct wn_err *err)
 {
     pthread_condattr_t attr;
 
-    ls->period_ms = period_ms;
-    ls->tell = tell;
-    ls->tell_arg = arg;
+    ls->watch = *w;
     pthread_mutex_init(&ls->stop_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -282,7 +288,7 @@ wn_lists_watch(struct wn_lists *ls, int64_t period_ms,
     if (!ls->watched) {
         pthread_mutex_destroy(&ls->stop_lock);
         pthread_cond_destroy(&ls->stop_cond);
-        return wn_fail(err, WN_STOP, "lists: no thread to watch their files");
+        return wn_fail(err, WN_STOP, "lists: no thread to watch them");
     }
     return WN_OK;
 }

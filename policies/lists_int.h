@@ -43,13 +43,9 @@ struct wn_lists {
     pthread_mutex_t stop_lock; /* of `stop` */
     pthread_cond_t stop_cond;
     bool watched, stop;
-    int64_t period_ms;
-    void (*tell)(void *arg, struct wn_lists *ls, const struct wn_err *err);
-    void *tell_arg;
+    struct wn_lists_watch watch;
 };
 
 /* lists_folder.c: every file, without waiting; the first error ends it. */
 enum wn_status wn_lists_read_folder(struct wn_lists *ls, struct wn_err *err);
-void wn_lists_end_watch(struct wn_lists *ls);
-
 #endif

@@ -468,12 +468,13 @@ the_watch_tells_changes_and_errors(void **state)
     const char *folder = new_folder();
     struct told told = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0,
         0 };
+    const struct wn_lists_watch watch = { 5, NULL, on_tell, &told };
     struct wn_lists *ls = NULL;
     struct wn_err err = { "" };
 
     put_file(folder, "scams.domain", "one.example\n");
     assert_wn_ok(wn_lists_open(&ls, folder, &err), &err);
-    assert_wn_ok(wn_lists_watch(ls, 5, on_tell, &told, &err), &err);
+    assert_wn_ok(wn_lists_watch(ls, &watch, &err), &err);
     put_file(folder, "scams.domain", "second.example\n");
     assert_true(wait_for(&told, 1, 0));
     assert_true(has(ls, "scams", "second.example"));
