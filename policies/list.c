@@ -70,6 +70,16 @@ wn_list_drop(struct wn_list *l)
 
 /* --- entries --- */
 
+/* Nothing of a URL around it. */
+static bool
+is_bare(const char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)p[i] <= ' ' || strchr("/\\:@?#%[]", p[i]) != NULL)
+            return false;
+    return true;
+}
+
 /* *.example.com and .example.com are example.com, which holds what is under
  * it. */
 static enum wn_status
@@ -79,13 +89,10 @@ add_domain(struct wn_list *l, const char *p, size_t len, struct wn_err *err)
     size_t skip = len > 2 && p[0] == '*' && p[1] == '.' ? 2
                   : len > 1 && p[0] == '.'              ? 1
                                                         : 0;
-    size_t n = memchr(p, '/', len) != NULL
-                   ? 0
-                   : wn_list_host(p + skip, len - skip, host);
+    size_t n = is_bare(p, len) ? wn_list_host(p + skip, len - skip, host) : 0;
     unsigned labels = wn_list_labels(host, n);
 
-    if (labels == 0 || memchr(p, ':', len) != NULL ||
-        memchr(p, '@', len) != NULL)
+    if (labels == 0)
         return wn_fail(
             err, WN_REJECT, "'%.*s' is no domain", len < 80 ? (int)len : 80, p);
     if (labels < l->labels_min)
