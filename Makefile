@@ -7,7 +7,7 @@
 #   make conformance  the policy language against the standard's cases in $(DATA)/conformance/cel
 #   make check-db   storage against a private PostgreSQL
 #   make check-kafka  ingest and the service against a private Apache Kafka and PostgreSQL
-#   make bench      all benchmarks but the next two: bench-store, bench-tokenizer, bench-explain, bench-policy, bench-encoder [ISA=avx2], bench-service
+#   make bench      all benchmarks but the next two: bench-store, bench-tokenizer, bench-explain, bench-policy, bench-lists, bench-encoder [ISA=avx2], bench-service
 #   make bench-precision  int8 beside fp32 on the texts of $(DATA) [EVERY=5]
 #   make bench-train  training beside PyTorch   [TRAIN='--bf16 --rounds 9']
 #   make bench-report  build/bench/report.html of what they measured

@@ -19,6 +19,7 @@ int wn_cmd_model(int argc, char **argv);
 int wn_cmd_train(int argc, char **argv);
 int wn_cmd_migrate(int argc, char **argv);
 int wn_cmd_policy(int argc, char **argv);
+int wn_cmd_list(int argc, char **argv);
 int wn_cmd_review(int argc, char **argv);
 int wn_cmd_status(int argc, char **argv);
 
@@ -40,6 +41,10 @@ const char *wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
  * say; dir NULL: those of wn_cmd_weights_dir(). */
 enum wn_status wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
     const struct wn_options *o, struct wn_err *err);
+/* The error of a file that the option names, so that it begins with where that
+ * was said; files that nobody named are the shipped ones. */
+enum wn_status wn_cmd_fail_file(const struct wn_options *o, enum wn_option id,
+    const char *name, const char *path, enum wn_status rc, struct wn_err *err);
 /* Opens that policy; its errors begin with where policy.file was set. */
 enum wn_status wn_cmd_policy_open(
     struct wn_policy **ret, const struct wn_options *o, struct wn_err *err);

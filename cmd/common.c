@@ -116,11 +116,9 @@ wn_cmd_weights_dir(const struct wn_options *o, char *out, size_t n)
                             : wn_cmd_share("model/weights/winnow", out, n);
 }
 
-/* What failed with a file that the option names begins with where that was
- * said; files that nobody named are the shipped ones. */
-static enum wn_status
-fail_file(const struct wn_options *o, enum wn_option id, const char *name,
-    const char *path, enum wn_status rc, struct wn_err *err)
+enum wn_status
+wn_cmd_fail_file(const struct wn_options *o, enum wn_option id,
+    const char *name, const char *path, enum wn_status rc, struct wn_err *err)
 {
     const char *where = wn_opt_where(o, id);
 
@@ -145,7 +143,7 @@ wn_cmd_policy_open(
     char buf[PATH_MAX];
     const char *path = wn_cmd_policy_path(o, buf, sizeof(buf));
 
-    return fail_file(o, WN_OPT_POLICY_FILE, "policy.file", path,
+    return wn_cmd_fail_file(o, WN_OPT_POLICY_FILE, "policy.file", path,
         wn_policy_open(ret, path, err), err);
 }
 
@@ -181,7 +179,7 @@ wn_cmd_classifier(struct wn_classifier **ret, const char *dir,
         dir = wn_cmd_weights_dir(o, path, sizeof(path));
     rc = wn_classifier_open(&c, dir, &conf, err);
     if (!given)
-        rc = fail_file(o, WN_OPT_MODEL_DIR, "model.dir", dir, rc, err);
+        rc = wn_cmd_fail_file(o, WN_OPT_MODEL_DIR, "model.dir", dir, rc, err);
     if (rc == WN_OK)
         rc = set_depth(c, o, err);
     if (rc == WN_OK)

@@ -27,6 +27,7 @@ static const struct subcommand {
         "what the tables say: verdicts, cursors, audit" },
     { "review", wn_cmd_review, "list what waits for a person; decide; import" },
     { "policy", wn_cmd_policy, "check or show a policy; list the signals" },
+    { "list", wn_cmd_list, "lists of the database: put a version, show them" },
     { "train", wn_cmd_train, "make weights from labelled texts" },
     { "eval", wn_cmd_eval, "measure weights on labelled texts" },
     { "model", wn_cmd_model, "describe weights, compare two, write the card" },

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/lists.h"
 #include "cmd/tools.h"
 #include "console/http.h"
 #include "core/log.h"
@@ -32,6 +34,8 @@ static const char usage[] =
     "                without asking, when standard error is a terminal)\n"
     "  --no-progress never\n"
     "  --print-flow  the states of one post and every move between them\n";
+
+#define LISTS_MS 1000 /* between two looks for lists that changed */
 
 static atomic_bool stop;
 
@@ -138,6 +142,8 @@ struct worker {
     struct wn_options *options;
     struct wn_classifier *classifier;
     struct wn_policy *policy;
+    struct wn_lists *lists;
+    struct wn_list_feed feed; /* of `lists`, where they are in the database */
     struct wn_health *health;
     struct wn_http *http;
 };
@@ -146,8 +152,12 @@ static void
 release(struct worker *w)
 {
     wn_http_free(w->http);
-    wn_health_free(w->health);
+    if (w->lists != NULL)
+        wn_lists_end_watch(w->lists); /* which uses feed and health */
+    wn_list_feed_release(&w->feed);
     wn_policy_free(w->policy);
+    wn_lists_free(w->lists);
+    wn_health_free(w->health);
     wn_classifier_free(w->classifier);
     wn_options_free(w->options);
 }
@@ -168,8 +178,96 @@ load(struct worker *w)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_policy_open(&w->policy, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    if (wn_cmd_lists_open(&w->lists, w->options, &err) != WN_OK ||
+        (!wn_cmd_lists_stored(w->options) &&
+            wn_policy_use_lists(w->policy, w->lists, &err) != WN_OK))
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    return 0;
+}
+
+/* After a change, by the thread that watches. */
+static void
+tell_lists(void *arg, struct wn_lists *ls, const struct wn_err *err)
+{
+    struct worker *w = arg;
+    struct wn_buf text;
+    char quoted[1024];
+
+    if (err != NULL) {
+        wn_log(WN_LOG_WARN, "lists.bad", "cause=%s",
+            wn_log_quote(err->text, quoted, sizeof(quoted)));
+        return;
+    }
+    wn_buf_init(&text, 1u << 16);
+    wn_lists_describe(ls, &text);
+    if (!text.failed) {
+        wn_log(WN_LOG_INFO, "lists.live", "lists=%s",
+            wn_log_quote(text.data, quoted, sizeof(quoted)));
+        wn_health_info(w->health, "lists", text.data);
+    }
+    wn_buf_release(&text);
+}
+
+static enum wn_status
+poll_database(
+    void *arg, struct wn_lists *ls, bool *ret_changed, struct wn_err *err)
+{
+    struct worker *w = arg;
+
+    return wn_list_feed_poll(&w->feed, ls, ret_changed, err);
+}
+
+/* The lists of the database before the first post, however long it is away.
+ * 0, or the exit status. */
+static int
+read_database(struct worker *w)
+{
+    struct timespec pause = { 0, 200000000 };
+    struct wn_err err = { "" };
+    enum wn_status rc;
+    bool changed;
+
+    while ((rc = wn_list_feed_poll(&w->feed, w->lists, &changed, &err)) ==
+               WN_RETRY &&
+           !atomic_load(&stop)) {
+        wn_health_set(w->health, "lists", false, err.text);
+        wn_health_tick(w->health);
+        nanosleep(&pause, NULL);
+    }
+    /* the thread that polls from now on has a connection of its own */
+    wn_list_feed_release(&w->feed);
+    if (rc == WN_RETRY)
+        return 0; /* stopped */
+    if (rc == WN_OK)
+        rc = wn_policy_use_lists(w->policy, w->lists, &err);
+    if (rc != WN_OK)
+        return wn_cmd_fail(
+            rc == WN_REJECT ? WN_EX_CONFIG : 1, "run", "%s", err.text);
+    wn_health_set(w->health, "lists", true, NULL);
+    return 0;
+}
+
+/* 0, or the exit status. */
+static int
+watch_lists(struct worker *w)
+{
+    bool stored = wn_cmd_lists_stored(w->options);
+    struct wn_lists_watch watch = { LISTS_MS, stored ? poll_database : NULL,
+        tell_lists, w };
+    struct wn_err err = { "" };
+    int rc;
+
+    if (wn_opt_str(w->options, WN_OPT_POLICY_LISTS)[0] == '\0')
+        return 0;
+    w->feed.conninfo = wn_opt_str(w->options, WN_OPT_DATABASE_URL);
+    rc = stored ? read_database(w) : 0;
+    if (rc != 0)
+        return rc;
+    tell_lists(w, w->lists, NULL);
+    if (wn_lists_watch(w->lists, &watch, &err) != WN_OK)
+        return wn_cmd_fail(1, "run", "%s", err.text);
     return 0;
 }
 
@@ -287,6 +385,8 @@ wn_cmd_run(int argc, char **argv)
     rc = load(&w);
     if (rc == 0)
         rc = open_doors(&w);
+    if (rc == 0)
+        rc = watch_lists(&w);
     if (rc == 0)
         rc = serve(&w, &p);
 out:

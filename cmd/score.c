@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/lists.h"
 #include "cmd/score_int.h"
 #include "cmd/tools.h"
 #include "ingest/parse.h"
@@ -433,6 +434,7 @@ load(struct wn_score *s, const struct wn_options *o)
     s->batch_tokens = (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH);
     s->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     if (wn_cmd_policy_open(&s->policy, o, &err) != WN_OK ||
+        wn_cmd_lists_once(&s->lists, s->policy, o, &err) != WN_OK ||
         wn_cmd_classifier(&s->classifier, NULL, o, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "score", "%s", err.text);
     return 0;
@@ -466,6 +468,7 @@ wn_cmd_score(int argc, char **argv)
         rc = jsonl ? wn_score_jsonl(&s) : score_texts(&s, argc, argv, json);
     wn_classifier_free(s.classifier);
     wn_policy_free(s.policy);
+    wn_lists_free(s.lists);
     wn_options_free(o);
     return rc;
 }

@@ -18,6 +18,7 @@
 struct wn_score {
     struct wn_classifier *classifier;
     struct wn_policy *policy;
+    struct wn_lists *lists; /* of the policy */
     size_t threads, windows_max, batch_tokens, bytes_max;
     bool explain;
     enum wn_head explain_head; /* WN_HEADS: wn_explain_head()'s */

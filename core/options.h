@@ -50,6 +50,7 @@
     O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|bf16|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what the others are measured against") \
     O(KERNELS_ISA,       "kernels.isa",          ENUM, "auto", "auto|ref|avx2|avxvnni|avx512vnni", "", "", 0, "most that the encoder may use of the CPU's instructions; auto: all it knows") \
     O(POLICY_FILE,       "policy.file",          STR,  "", "", "", "", 0, "the policy; empty: the one shipped with the binary")             \
+    O(POLICY_LISTS,      "policy.lists",         STR,  "", "", "", "", 0, "lists that rules ask with in_list(): a folder of NAME.exact, NAME.domain, NAME.cidr, or `database` (winnow list); what changes is read again; empty: none") \
     O(DATABASE_URL,      "database.url",         STR,  "", "", "", "", WN_OPT_SECRET, "libpq connection string or URI")                     \
     O(STORE_ROWS,        "store.batch_rows",     INT,  "2000", "1", "20000", "records", 0, "most records in one transaction")                \
     O(STORE_BYTES,       "store.batch_bytes",    SIZE, "4m", "64k", "256m", "bytes", 0, "most bytes in one transaction")                     \

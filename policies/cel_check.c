@@ -371,22 +371,36 @@ check_kids(struct wn_cel_checker *ck, struct wn_cel_node *n)
 
 /* A pattern that is a constant is compiled now, and refused now. */
 static enum wn_status
-set_function(struct wn_cel_checker *ck, struct wn_cel_node *n,
-    const struct wn_cel_fn *fn)
+set_pattern(struct wn_cel_checker *ck, struct wn_cel_node *n)
 {
     const char *why = NULL;
 
-    n->fn = fn;
-    n->type = &wn_cel_types[fn->ret];
-    *ck->scans += fn->scans && n->kids[0]->op != WN_OP_CONST;
-    if (fn->call != wn_cel_matches || n->kids_n != 2 ||
-        n->kids[1]->op != WN_OP_CONST ||
+    if (n->kids_n != 2 || n->kids[1]->op != WN_OP_CONST ||
         n->kids[1]->value.kind != WN_CEL_STRING)
         return WN_OK;
     n->regex = wn_cel_regex_new(ck->lx->arena, NULL, n->kids[1]->value.s, &why);
     if (n->regex == NULL)
         return wn_cel_fail(ck->lx, n->kids[1]->at, "matches(): %s", why);
     return WN_OK;
+}
+
+static enum wn_status
+set_function(struct wn_cel_checker *ck, struct wn_cel_node *n,
+    const struct wn_cel_fn *fn)
+{
+    n->fn = fn;
+    n->type = &wn_cel_types[fn->ret];
+    for (uint32_t i = 0; fn->scans && i < n->kids_n; i++) {
+        if (n->kids[i]->op != WN_OP_CONST) {
+            ++*ck->scans;
+            break;
+        }
+    }
+    if (fn->call == wn_cel_in_list && n->kids_n > 0 &&
+        n->kids[0]->op != WN_OP_CONST)
+        return wn_cel_fail(ck->lx, n->kids[0]->at,
+            "in_list() wants the name of a list: in_list('scam-domains', x)");
+    return fn->call == wn_cel_matches ? set_pattern(ck, n) : WN_OK;
 }
 
 /* Nothing is known of the arguments: the first overload stands for all. */

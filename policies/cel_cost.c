@@ -191,6 +191,8 @@ cost_of_call(const struct wn_cel_node *n)
             r.steps = cap(r.steps + times(kid.len + 1,
                                         wn_cel_regex_size(n->regex) / 4 + 1));
     }
+    if (n->fn->call == wn_cel_in_list)
+        r.steps = cap(r.steps + WN_CEL_LIST_STEPS);
     r.len = len_of_built(n->type->kind);
     if (n->fn->scans && n->regex == NULL &&
         (r.len > 0 || n->fn->call == wn_cel_matches ||

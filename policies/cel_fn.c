@@ -91,6 +91,21 @@ WN_CEL_FN(matches)
                       : wn_cel_regex_match(re, run, args[0].s);
 }
 
+/* A run has one set of lists: all its expressions see the same. */
+WN_CEL_FN(in_list)
+{
+    const struct wn_list *l = NULL;
+
+    if (!wn_cel_charge(run, WN_CEL_LIST_STEPS))
+        return wn_cel_error(wn_cel_no_steps);
+    if (run->taken == NULL && run->lists != NULL)
+        run->taken = wn_lists_take(run->lists);
+    if (run->taken != NULL)
+        l = wn_list_set_find(run->taken, args[0].s.p, args[0].s.len);
+    return l == NULL ? wn_cel_error("there is no such list")
+                     : wn_cel_bool(wn_list_has(l, args[1].s.p, args[1].s.len));
+}
+
 /* --- optionals --- */
 
 static struct wn_cel_value
@@ -204,6 +219,7 @@ const struct wn_cel_fn wn_cel_fns[] = {
     { "contains",             true , true , 2, { STR, STR },             BOOL, contains },
     { "matches",              true , true , 2, { STR, STR },             BOOL, wn_cel_matches },
     { "matches",              false, true , 2, { STR, STR },             BOOL, wn_cel_matches },
+    { "in_list",              false, true , 2, { STR, STR },             BOOL, wn_cel_in_list },
     { "dyn",                  false, false, 1, { DYN },                  DYN , itself },
     { "type",                 false, false, 1, { DYN },                  TYPE, type_of },
     { "int",                  false, false, 1, { INT },                  INT , itself },

@@ -13,6 +13,7 @@
 
 /* cel_fn.c */
 WN_CEL_FN(matches);
+WN_CEL_FN(in_list);
 
 /* cel_convert.c */
 WN_CEL_FN(int_of_uint);

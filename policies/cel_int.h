@@ -24,6 +24,7 @@
 #include "core/signals.h"
 #include "core/status.h"
 #include "core/suggest.h"
+#include "policies/lists.h"
 #include "policies/policy.h"
 
 #define WN_CEL_SOURCE_MAX (64u << 10) /* bytes of one expression         */
@@ -33,6 +34,7 @@
 #define WN_CEL_STEPS_MAX (1u << 20)   /* of one run: about 20 ms         */
 #define WN_CEL_STEP_BYTES 64          /* of a text, read in one step     */
 #define WN_CEL_LOCALS_MAX 160         /* variables of macros, nested     */
+#define WN_CEL_LIST_STEPS 50          /* to look into a named list       */
 
 /* --- types, as the checker sees them --- */
 
@@ -115,6 +117,8 @@ struct wn_cel_value {
 struct wn_cel_run {
     const struct wn_value *vars;       /* by the index that the env gave */
     const struct wn_cel_value *values; /* instead, where not NULL */
+    struct wn_lists *lists;            /* those of in_list(); NULL: none  */
+    struct wn_list_set *taken;         /* of them, by the first in_list() */
     uint64_t steps, steps_max;
     bool spent;         /* steps_max was reached: every outcome is an error */
     size_t used, built; /* bytes: of scratch, of `more` */

@@ -149,6 +149,26 @@ arrive(struct walk *w)
     return may_begin(w) && follow(w, 0);
 }
 
+/* Past the characters that no match begins with, where none has begun. */
+static size_t
+skip_dull(struct walk *w, struct wn_str text, size_t pos)
+{
+    const uint64_t *first = w->re->first;
+    size_t from = pos;
+
+    while (pos < text.len) {
+        unsigned char c = (unsigned char)text.p[pos];
+
+        if (c >= 128 || (first[c >> 6] >> (c & 63) & 1))
+            break;
+        pos++;
+    }
+    if (pos > from)
+        w->prev = (unsigned char)text.p[pos - 1];
+    w->visits += pos - from;
+    return pos;
+}
+
 static bool
 begins_at_start(const struct wn_cel_regex *re)
 {
@@ -169,9 +189,11 @@ wn_cel_regex_match(
     w.wanted_n = 0;
     memset(w.seen, 0, re->n * sizeof(w.seen[0]));
     for (size_t pos = 0;;) {
-        size_t n =
-            pos < text.len ? wn_utf8_len(text.p + pos, text.len - pos) : 0;
+        size_t n;
 
+        if (w.wanted_n == 0 && re->first_known && !anchored)
+            pos = skip_dull(&w, text, pos);
+        n = pos < text.len ? wn_utf8_len(text.p + pos, text.len - pos) : 0;
         w.next = n > 0            ? wn_utf8_get(text.p + pos, n)
                  : pos < text.len ? 0xfffd
                                   : NO_CHAR;

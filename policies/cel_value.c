@@ -24,6 +24,8 @@ wn_cel_run_init(struct wn_cel_run *run, const struct wn_value *vars)
 {
     run->vars = vars;
     run->values = NULL;
+    run->lists = NULL;
+    run->taken = NULL;
     wn_arena_init(&run->more, WN_CEL_BUILD_MAX / 64, WN_CEL_BUILD_MAX * 2);
     wn_cel_run_reset(run);
 }
@@ -44,6 +46,7 @@ void
 wn_cel_run_release(struct wn_cel_run *run)
 {
     wn_arena_release(&run->more);
+    wn_lists_give(run->taken);
 }
 
 /* What is large goes to the arena, at most WN_CEL_BUILD_MAX of it; writing

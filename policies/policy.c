@@ -100,6 +100,7 @@ wn_policy_eval(const struct wn_policy *p, const struct wn_signals *sig,
     memset(&hits, 0, sizeof(hits));
     memset(ret, 0, sizeof(*ret));
     wn_cel_run_init(&run, sig->v);
+    run.lists = p->lists;
     ask_rules(p, &run, sig, &hits, ret);
     wn_cel_run_release(&run);
     add_reasons(p, &hits, sig, arena, ret);
@@ -138,7 +139,7 @@ add_unknown(const struct wn_cel_node *node, const struct wn_signals *sig,
 
 static void
 add_why(const struct wn_rule *rule, const struct wn_signals *sig,
-    struct wn_buf *out)
+    struct wn_lists *lists, struct wn_buf *out)
 {
     bool seen[WN_SIG_COUNT] = { false };
     struct wn_cel_run run;
@@ -146,6 +147,7 @@ add_why(const struct wn_rule *rule, const struct wn_signals *sig,
     size_t n;
 
     wn_cel_run_init(&run, sig->v);
+    run.lists = lists;
     v = wn_cel_eval(rule->when, &run);
     wn_cel_run_release(&run);
     if (v.kind != WN_CEL_UNKNOWN) {
@@ -167,7 +169,7 @@ wn_policy_why_skipped(const struct wn_policy *p, const struct wn_signals *sig,
 
         if (have->id.len == rule.len &&
             memcmp(have->id.p, rule.p, rule.len) == 0) {
-            add_why(have, sig, out);
+            add_why(have, sig, p->lists, out);
             return;
         }
     }

@@ -41,6 +41,7 @@ struct wn_policy {
     const char *version;
     struct wn_rule *rules;
     size_t rules_n;
+    struct wn_lists *lists; /* of in_list(): see policy_lists.c; or NULL */
 };
 
 /* reason.c: WN_REJECT for a placeholder that names no scalar signal, or one

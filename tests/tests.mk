@@ -39,12 +39,12 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-explain bench-policy bench-encoder bench-service bench-train bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-explain bench-policy bench-lists bench-encoder bench-service bench-train bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
-bench: bench-store bench-tokenizer bench-explain bench-policy bench-encoder bench-service
+bench: bench-store bench-tokenizer bench-explain bench-policy bench-lists bench-encoder bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
 
@@ -66,6 +66,11 @@ $(POLICY_DIR)/celgo: $(wildcard tests/bench/policy/celgo/*)
 	cd tests/bench/policy/celgo && $(GO) build -o $(abspath $@) .
 bench-policy: $(BUILD)/tests/bench/policies_eval $(POLICY_DIR)/celgo $(POLICY_DIR)/posts.jsonl
 	@python3 -B tests/bench/policy/bench.py --build $(BUILD) --folder $(POLICY_DIR)
+
+# make bench-lists [ENTRIES=5000000]: named lists
+ENTRIES ?= 5000000
+bench-lists: $(BUILD)/tests/bench/policies_list
+	@$< $(ENTRIES)
 
 # what is measured beside us, pinned, in a folder of its own
 BENCH_PYTHON := build/bench/venv/bin/python

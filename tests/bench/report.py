@@ -22,6 +22,8 @@ COMMANDS = {
     "tokenizer.json": "make bench-tokenizer",
     "store.json": "make bench-store",
     "train.json": "make bench-train",
+    "policy.json": "make bench-policy",
+    "lists.json": "make bench-lists",
 }
 WIDTH, BARS_LEFT, BARS_RIGHT, BAR, STEP = 760, 290, 570, 14, 22
 ENGINES = {"winnow": "winnow", "ort": "ONNX Runtime", "ct2": "CTranslate2"}
@@ -281,13 +283,35 @@ def training_rates(title, figures):
         ["", "tokens/s", "by wall time", "GFLOP/s", "by wall time", "padding", "AdamW", "peak MB", "MB before the network"], rows)
 
 
+def policy(folder):
+    out = folder.heading("Policies: rules on posts", ["policy.json", "lists.json"])
+    p, lists = folder.files.get("policy.json"), folder.files.get("lists.json")
+    if p:
+        ratio = {n: times(p["ratio"][n + "_vs_cel_go"]["cpu"]["median"]) for n in ("winnow", "winnow_policy")}
+        out += paragraph(f"{p['rules']} rules on {p['posts']} posts, {p['rounds']} rounds, one thread each; whiskers are the least "
+                         f"and most. Peer: cel-go {p['peer']['version']}, {p['peer']['go']}. Policy: with the verdict and the "
+                         "texts of its reasons.")
+        out += chart("Rules evaluated", "evaluations/s of CPU time, median", [
+            Bar(n.replace("_", " "), r["cpu"]["median"], n in ratio, (r["cpu"]["min"], r["cpu"]["max"]), ratio.get(n, ""))
+            for n, r in p["evaluations_s"].items()], "this ÷ cel-go")
+        out += table(["", "evaluations/s", "least", "most", "by wall time", "this ÷ cel-go"], [
+            [n.replace("_", " "), *(r["cpu"][k] for k in ("median", "min", "max")), r["wall"]["median"], ratio.get(n, "")]
+            for n, r in p["evaluations_s"].items()])
+    if lists:
+        out += table(["a named list of domains", ""], [
+            ["entries", lists["entries"]], ["CPU seconds to load", lists["load_s"]], ["MB", lists["memory_bytes"] / 1e6],
+            ["lookups/s, URLs in it", lists["lookups_s"]["hits"]], ["lookups/s, other URLs", lists["lookups_s"]["misses"]],
+            ["looks while it was swapped", lists["swap"]["looks"]], ["of them wrong", lists["swap"]["wrong"]]])
+    return out
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Folder(sys.argv[1])
     try:
         sections = [encoder(folder, "Encoder", "encoder"), encoder(folder, "Encoder, held to AVX2", "encoder-avx2"),
-                    service(folder), tokenizer(folder), store(folder), training(folder)]
+                    service(folder), tokenizer(folder), policy(folder), store(folder), training(folder)]
     except KeyError as e:
         sys.exit(f"bench-report: {folder.path}: a file is of another version, without {e}: measure again")
     path = os.path.join(folder.path, "report.html")

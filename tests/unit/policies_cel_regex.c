@@ -195,6 +195,42 @@ random_patterns_never_crash(void **state)
     }
 }
 
+/* A match that may begin anywhere is one behind any characters: what is passed
+ * over at once must make no difference. */
+static void
+passing_over_characters_changes_nothing(void **state)
+{
+    static const char *const parts[] = { "a", "b", "-", "\\b", "\\B", "^", "$",
+        "(a|-)", "[ab]", "[^a]", ".", "b?", "a*", "\\d", "(?m:^)", "(?m:$)",
+        "(?i:B)", "\xc3\xa9", "|", "x{0}", "\\PL" };
+    static const char *const letters[] = { "a", "b", "B", "-", "\n", "7",
+        "\xc3\xa9", "\xff", " " };
+    uint64_t seed = wn_test_seed();
+    char pattern[128], behind[160], text[64];
+
+    for (int round = 0; round < 20000; round++) {
+        size_t len = 0, n = 1 + wn_test_random(&seed) % 6;
+        bool one = false, other = false;
+
+        for (size_t i = 0; i < n; i++)
+            len += (size_t)sprintf(pattern + len, "%s",
+                parts[wn_test_random(&seed) %
+                      (sizeof(parts) / sizeof(parts[0]))]);
+        snprintf(behind, sizeof(behind), "(?s:^.*)(?:%s)", pattern);
+        len = 0;
+        for (n = wn_test_random(&seed) % 12; n > 0; n--)
+            len += (size_t)sprintf(text + len, "%s",
+                letters[wn_test_random(&seed) %
+                        (sizeof(letters) / sizeof(letters[0]))]);
+        text[len] = '\0';
+        assert_null(ask(pattern, text, len, &one));
+        assert_null(ask(behind, text, len, &other));
+        if (one != other)
+            fail_msg("/%s/ on '%s': %d, and %d behind anything", pattern, text,
+                one, other);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(patterns_match_as_re2_has_them),
     cmocka_unit_test(what_re2_lacks_is_refused_when_loaded),
@@ -203,5 +239,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(texts_cost_in_proportion_to_their_length),
     cmocka_unit_test(a_pattern_from_the_post_is_compiled_when_it_is_met),
     cmocka_unit_test(random_patterns_never_crash),
+    cmocka_unit_test(passing_over_characters_changes_nothing),
 };
 WN_TEST_MAIN("policies_cel_regex", tests)
