@@ -52,6 +52,11 @@ const char *wn_classifier_kernels(const struct wn_classifier *c);
 /* The shipped threshold of a head, a calibrated probability in [0, 1]. */
 double wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h);
 
+/* Whether they score at all: a few texts of ours must get finite scores.
+ * WN_REJECT: why not. For who is about to put them in place of others. */
+enum wn_status wn_classifier_try(
+    const struct wn_classifier *c, size_t windows_max, struct wn_err *err);
+
 /* windows_max as option score.windows_max. */
 enum wn_status wn_scorer_new(struct wn_scorer **ret,
     const struct wn_classifier *c, size_t windows_max, struct wn_err *err);
