@@ -13,18 +13,19 @@
 
 #define WAYS 8
 #define STRIPES 64
+#define LINE 64 /* bytes of a cache line */
 
+/* One cache line, so that a set is eight and shares none with another. */
 struct entry {
-    uint8_t key[WN_CACHE_KEY];
+    _Alignas(LINE) uint8_t key[WN_CACHE_KEY];
     struct wn_said said;
-    uint64_t used; /* the set's clock; 0: empty */
+    uint8_t age; /* 1: used last .. WAYS: longest unused; 0: empty */
 };
 
-_Static_assert(sizeof(struct entry) == 64, "as score.cache_entries says");
+_Static_assert(sizeof(struct entry) == LINE, "as score.cache_entries says");
 
 struct set {
     struct entry way[WAYS];
-    uint64_t clock;
 };
 
 struct wn_cache {
@@ -43,15 +44,22 @@ wn_cache_new(size_t entries)
         return NULL;
     for (c->sets = STRIPES; c->sets * WAYS < entries;)
         c->sets *= 2;
-    c->set = calloc(c->sets, sizeof(*c->set));
+    c->set = aligned_alloc(LINE, c->sets * sizeof(*c->set));
     if (c->set == NULL) {
         free(c);
         return NULL;
     }
+    wn_cache_clear(c);
     wn_random(c->secret, sizeof(c->secret));
     for (size_t i = 0; i < STRIPES; i++)
         pthread_mutex_init(&c->lock[i], NULL);
     return c;
+}
+
+void
+wn_cache_clear(struct wn_cache *c)
+{
+    memset(c->set, 0, c->sets * sizeof(*c->set));
 }
 
 void
@@ -89,10 +97,34 @@ static struct entry *
 find(struct set *s, const uint8_t key[WN_CACHE_KEY])
 {
     for (size_t i = 0; i < WAYS; i++)
-        if (s->way[i].used != 0 &&
-            memcmp(s->way[i].key, key, WN_CACHE_KEY) == 0)
+        if (s->way[i].age != 0 && memcmp(s->way[i].key, key, WN_CACHE_KEY) == 0)
             return &s->way[i];
     return NULL;
+}
+
+/* An empty entry, or the one that was longest unused. */
+static struct entry *
+room(struct set *s)
+{
+    struct entry *e = &s->way[0];
+
+    for (size_t i = 0; i < WAYS; i++) {
+        if (s->way[i].age == 0)
+            return &s->way[i];
+        if (s->way[i].age > e->age)
+            e = &s->way[i];
+    }
+    return e;
+}
+
+/* Makes e the one used last: those that were younger are older by one. */
+static void
+touch(struct set *s, struct entry *e)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (s->way[i].age != 0 && (e->age == 0 || s->way[i].age < e->age))
+            s->way[i].age++;
+    e->age = 1;
 }
 
 bool
@@ -106,7 +138,7 @@ wn_cache_get(
     e = find(&c->set[i], key);
     if (e != NULL) {
         *ret = e->said;
-        e->used = ++c->set[i].clock;
+        touch(&c->set[i], e);
     }
     pthread_mutex_unlock(&c->lock[i % STRIPES]);
     return e != NULL;
@@ -122,17 +154,10 @@ wn_cache_put(struct wn_cache *c, const uint8_t key[WN_CACHE_KEY],
 
     pthread_mutex_lock(&c->lock[i % STRIPES]);
     e = find(s, key);
-    for (size_t w = 0; e == NULL && w < WAYS; w++)
-        if (s->way[w].used == 0)
-            e = &s->way[w];
-    if (e == NULL) {
-        e = &s->way[0];
-        for (size_t w = 1; w < WAYS; w++)
-            if (s->way[w].used < e->used)
-                e = &s->way[w];
-    }
+    if (e == NULL)
+        e = room(s);
     memcpy(e->key, key, WN_CACHE_KEY);
     e->said = *said;
-    e->used = ++s->clock;
+    touch(s, e);
     pthread_mutex_unlock(&c->lock[i % STRIPES]);
 }

@@ -21,17 +21,20 @@
 
 struct wn_cache;
 
-/* What a window says: logits of the heads and of bait's kinds, and how many
- * layers it went through to say so. */
+/* What a window says: logits of the heads and of bait's kinds, how many layers
+ * it went through to say so, and whether it would have gone on (1) but for
+ * wn_scorer_shed(). */
 struct wn_said {
     float logits[WN_HEADS], kinds[WN_BAITS];
-    uint32_t depth;
+    uint16_t depth, cut;
 };
 
 /* Room for `entries` windows or more, up to twice as many (sets are a power of
- * two), 64 bytes each and a clock for eight; NULL without memory. */
+ * two), 64 bytes each; NULL without memory. */
 struct wn_cache *wn_cache_new(size_t entries);
 void wn_cache_free(struct wn_cache *c); /* accepts NULL */
+/* Forgets all. Nobody else may use it meanwhile. */
+void wn_cache_clear(struct wn_cache *c);
 
 /* The key of a window: its bytes, the tokens they were cut into, and whether
  * its text is brief, which decides how deep it is read. */

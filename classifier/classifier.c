@@ -52,6 +52,12 @@ check_exits(const struct wn_classifier *c, struct wn_err *err)
     if (!same)
         return wn_fail(err, WN_REJECT,
             "config.json: winnow.exits are not those of model.safetensors");
+    for (size_t e = 0; e < c->heads.exits && !c->heads.kinds; e++)
+        for (size_t h = 0; h < WN_HEADS; h++)
+            if (wn_joint_at(&c->joint, e)[h].with_kinds)
+                return wn_fail(err, WN_REJECT,
+                    "config.json: a head counts kinds, and model.safetensors "
+                    "has none");
     return WN_OK;
 }
 
@@ -99,8 +105,22 @@ name_version(struct wn_classifier *c, const char *dir, struct wn_err *err)
     wn_safetensors_sha256(wn_encoder_file(c->encoder), sha[N]);
     wn_sha256(sha, sizeof(sha), all);
     wn_hex(all, sizeof(all), hex);
-    snprintf(c->version, sizeof(c->version), "%s@%.16s", c->joint.name, hex);
+    c->version_len = (size_t)snprintf(
+        c->version, sizeof(c->version), "%s@%.16s", c->joint.name, hex);
     return WN_OK;
+}
+
+/* How they are read makes scores too: named where it is not the usual. */
+static void
+name_reading(struct wn_classifier *c)
+{
+    char depth[24] = "";
+
+    if (c->depth < c->heads.exits && c->heads.exits > 1)
+        snprintf(depth, sizeof(depth), "+depth=%zu", c->heads.after[c->depth]);
+    snprintf(c->version + c->version_len, sizeof(c->version) - c->version_len,
+        "%s%s%s", depth, c->precision != WN_INT8 ? "+" : "",
+        c->precision != WN_INT8 ? wn_precision_names[c->precision] : "");
 }
 
 /* The small files first: what is wrong with them is said at once. */
@@ -112,12 +132,14 @@ load(struct wn_classifier *c, const char *dir,
     const struct wn_safetensors *file;
     enum wn_status rc;
 
+    if (conf == NULL)
+        conf = &usual;
+    c->precision = conf->precision;
     rc = wn_joint_read(&c->joint, dir, wn_head_names, err);
     if (rc == WN_OK)
         rc = wn_tokenizer_open(&c->tokenizer, dir, err);
     if (rc == WN_OK)
-        rc = wn_encoder_open(
-            &c->encoder, dir, conf != NULL ? conf : &usual, err);
+        rc = wn_encoder_open(&c->encoder, dir, conf, err);
     if (rc == WN_OK)
         rc = check(c, err);
     if (rc != WN_OK)
@@ -132,6 +154,8 @@ load(struct wn_classifier *c, const char *dir,
         rc = wn_ngram_open(&c->ngram, file, err);
     if (rc == WN_OK)
         rc = name_version(c, dir, err);
+    if (rc == WN_OK)
+        name_reading(c);
     return rc;
 }
 
@@ -177,6 +201,17 @@ wn_classifier_cache(struct wn_classifier *c, size_t entries, struct wn_err *err)
     return WN_OK;
 }
 
+/* What was said at another depth is not what is said now. */
+static enum wn_status
+set_depth(struct wn_classifier *c, size_t depth)
+{
+    if (c->cache != NULL && depth != c->depth)
+        wn_cache_clear(c->cache);
+    c->depth = depth;
+    name_reading(c);
+    return WN_OK;
+}
+
 enum wn_status
 wn_classifier_depth(
     struct wn_classifier *c, const char *depth, struct wn_err *err)
@@ -184,19 +219,15 @@ wn_classifier_depth(
     char known[80];
     size_t n = 0;
 
-    if (strcmp(depth, "auto") == 0) {
-        c->depth = c->heads.exits;
-        return WN_OK;
-    }
+    if (strcmp(depth, "auto") == 0)
+        return set_depth(c, c->heads.exits);
     for (size_t e = 0; e < c->heads.exits; e++) {
         char *layers = known + n;
 
         n += (size_t)snprintf(layers, sizeof(known) - n, "%s%zu",
             e > 0 ? ", " : "", c->heads.after[e]);
-        if (strcmp(depth, layers + (e > 0 ? 2 : 0)) == 0) {
-            c->depth = e;
-            return WN_OK;
-        }
+        if (strcmp(depth, layers + (e > 0 ? 2 : 0)) == 0)
+            return set_depth(c, e);
     }
     return wn_fail(err, WN_REJECT,
         "depth '%.20s': these weights know auto and %s layers", depth, known);
@@ -206,6 +237,12 @@ const char *
 wn_classifier_version(const struct wn_classifier *c)
 {
     return c->version;
+}
+
+size_t
+wn_classifier_weights_len(const struct wn_classifier *c)
+{
+    return c->version_len;
 }
 
 const char *

@@ -44,9 +44,15 @@ enum wn_status wn_classifier_cache(
 enum wn_status wn_classifier_depth(
     struct wn_classifier *c, const char *depth, struct wn_err *err);
 
-/* "winnow-minilm-1@<16 hex digits of a SHA-256>": the hash is over every file
- * of the folder that a score depends on. */
+/* What makes a score, for verdicts: "winnow-1@<16 hex digits of a SHA-256>",
+ * the hash being over every file of the folder that a score depends on; and
+ * behind it, where it is not the usual, how they are read: "+depth=6" that
+ * wn_classifier_depth() asked for, "+fp32" (a name of wn_precision_names). Not
+ * the CPU: see wn_classifier_kernels(). Good until the next
+ * wn_classifier_depth(). */
 const char *wn_classifier_version(const struct wn_classifier *c);
+/* How much of it names the weights, without how they are read. */
+size_t wn_classifier_weights_len(const struct wn_classifier *c);
 /* What the encoder runs on: "avx512vnni int8". */
 const char *wn_classifier_kernels(const struct wn_classifier *c);
 /* The shipped threshold of a head, a calibrated probability in [0, 1]. */
@@ -61,6 +67,16 @@ enum wn_status wn_classifier_try(
 enum wn_status wn_scorer_new(struct wn_scorer **ret,
     const struct wn_classifier *c, size_t windows_max, struct wn_err *err);
 void wn_scorer_free(struct wn_scorer *s);
+
+/*
+ * Reads texts less deep from the next run on: to the exit that is so many
+ * before the deepest that wn_classifier_depth() allows, or to the first. What
+ * would have gone on behind it gets that exit's scores and flags, and
+ * WN_DEGRADED with WN_SKIPPED_DEPTH; 0: nothing is shed, as at first.
+ */
+void wn_scorer_shed(struct wn_scorer *s, size_t exits);
+/* How many there are to be shed at most. */
+size_t wn_scorer_sheds(const struct wn_scorer *s);
 
 /*
  * Scores n items as one batch: reads post.text and given_links, fills the

@@ -21,8 +21,10 @@ struct wn_classifier {
     struct wn_joint joint;
     size_t depth; /* exit that every window leaves by; heads.exits: each by
                      the first that settles it */
-    struct wn_cache *cache; /* NULL: none */
-    char version[WN_JOINT_NAME_MAX + 1 + 16 + 1];
+    struct wn_cache *cache;      /* NULL: none */
+    enum wn_precision precision; /* as asked */
+    char version[WN_JOINT_NAME_MAX + 1 + 16 + 32];
+    size_t version_len; /* without how they are read */
 };
 
 #endif

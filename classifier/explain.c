@@ -151,8 +151,9 @@ flush(struct wn_explainer *x)
             &exits, x->pooled);
     for (size_t i = 0; i < x->n; i++) {
         wn_heads_score(heads, x->exit, x->pooled + i * heads->hidden, out);
-        *x->to[i] =
-            wn_joint_logit(&joint[x->head], out[x->head], x->with[i][x->head]);
+        *x->to[i] = wn_joint_logit(&joint[x->head],
+            wn_joint_encoder(&joint[x->head], x->head, out),
+            x->with[i][x->head]);
     }
     x->n = 0;
 }
@@ -273,7 +274,7 @@ find_window(struct wn_explainer *x)
     for (size_t i = 0; i < n; i++) {
         const struct wn_ngram_bag *bag = wn_reading_bag(&x->reading, i);
 
-        wn_ngram_score(&x->c->ngram, bag->rows, bag->n, x->ngram[i]);
+        wn_ngram_read(&x->c->ngram, bag, x->ngram[i]);
     }
     read_whole(x, deepest(x->c), 0, n, logit);
     x->window = 0;
@@ -321,7 +322,7 @@ weigh_ngrams(struct wn_explainer *x)
         word->number = i;
         write_over(x, word, NULL);
         bag = wn_reading_bag(&x->reading, x->window);
-        wn_ngram_score(&x->c->ngram, bag->rows, bag->n, word->ngram);
+        wn_ngram_read(&x->c->ngram, bag, word->ngram);
         write_over(x, word, kept);
         word->weight =
             (double)(x->ngram[x->window][x->head] - word->ngram[x->head]);

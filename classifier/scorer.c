@@ -43,7 +43,7 @@ struct open {
 struct wn_scorer {
     const struct wn_classifier *c;
     struct wn_workspace *work;
-    size_t windows_max;
+    size_t windows_max, shed;
     struct wn_reading reading;
 
     struct open group[GROUP_ITEMS];
@@ -52,7 +52,7 @@ struct wn_scorer {
     size_t offsets[PACK_WINDOWS + 1], n;
     struct open *owner[PACK_WINDOWS];
     float ngram[PACK_WINDOWS][WN_HEADS];
-    bool settled[PACK_WINDOWS];
+    bool stopped[PACK_WINDOWS]; /* before the last layer */
     struct wn_said said[PACK_WINDOWS];
     float encoder[PACK_WINDOWS][WN_OUTPUTS]; /* of the exit it came to */
     uint8_t key[PACK_WINDOWS][WN_CACHE_KEY];
@@ -100,6 +100,50 @@ wn_scorer_free(struct wn_scorer *s)
     free(s);
 }
 
+/* --- depth --- */
+
+/* The exit that the deepest windows leave by, as score.depth says. */
+static size_t
+asked_exit(const struct wn_scorer *s)
+{
+    size_t exits = s->c->heads.exits;
+
+    return s->c->depth < exits ? s->c->depth : exits - 1;
+}
+
+/* The same less what is shed: no window goes on after it. */
+static size_t
+last_exit(const struct wn_scorer *s)
+{
+    size_t asked = asked_exit(s);
+
+    return asked > s->shed ? asked - s->shed : 0;
+}
+
+size_t
+wn_scorer_sheds(const struct wn_scorer *s)
+{
+    return asked_exit(s);
+}
+
+void
+wn_scorer_shed(struct wn_scorer *s, size_t exits)
+{
+    s->shed = exits;
+}
+
+/* The exit after so many layers. */
+static size_t
+exit_after(const struct wn_heads *heads, size_t layers)
+{
+    size_t e = 0;
+
+    while (e < heads->exits && heads->after[e] != layers)
+        e++;
+    WN_ASSERT(e < heads->exits);
+    return e;
+}
+
 /* --- the pack --- */
 
 /* NaN, once in, stays: finish() must see it. */
@@ -122,6 +166,7 @@ raise(struct open *o, const struct wn_said *said)
         raise_one(&o->best.kinds[k], said->kinds[k], first);
     if (first || said->depth > o->best.depth)
         o->best.depth = said->depth;
+    o->best.cut |= said->cut;
 }
 
 static void
@@ -145,16 +190,20 @@ read_exit(struct wn_scorer *s, size_t e, size_t i, const float *pooled)
     float *encoder = s->encoder[i];
 
     wn_heads_score(&s->c->heads, e, pooled, encoder);
-    for (size_t h = 0; h < WN_HEADS; h++)
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        encoder[h] = wn_joint_encoder(&heads[h], h, encoder);
         ret->logits[h] =
             (float)wn_joint_logit(&heads[h], encoder[h], s->ngram[i][h]);
+    }
     for (size_t k = 0; k < WN_BAITS; k++)
         ret->kinds[k] = encoder[WN_HEADS + k];
-    ret->depth = (uint32_t)s->c->heads.after[e];
+    ret->depth = (uint16_t)s->c->heads.after[e];
+    ret->cut = 0;
 }
 
 /* Whether nothing that a later layer may say could flag the text: a head far
- * enough under its threshold stays there. */
+ * enough under its threshold stays there. Of a depth that was asked for nobody
+ * stops early. */
 static bool
 is_settled(const struct wn_scorer *s, size_t e, const struct open *o,
     const struct wn_said *said)
@@ -181,17 +230,17 @@ ask_exit(void *arg, size_t layer, const float *pooled, const size_t *who,
 {
     struct wn_scorer *s = arg;
     const struct wn_heads *heads = &s->c->heads;
-    size_t e = 0;
+    size_t e = exit_after(heads, layer + 1);
 
-    while (e < heads->exits && heads->after[e] != layer + 1)
-        e++;
-    WN_ASSERT(e < heads->exits);
     for (size_t i = 0; i < n; i++) {
         size_t w = who[i];
+        bool settled;
 
         read_exit(s, e, w, pooled + i * heads->hidden);
-        s->settled[w] = is_settled(s, e, s->owner[w], &s->said[w]);
-        keep[i] = !s->settled[w];
+        settled = is_settled(s, e, s->owner[w], &s->said[w]);
+        s->said[w].cut = !settled && e == last_exit(s);
+        s->stopped[w] = settled || s->said[w].cut;
+        keep[i] = !s->stopped[w];
     }
 }
 
@@ -201,13 +250,20 @@ join(struct wn_scorer *s, size_t i)
     const struct wn_heads *heads = &s->c->heads;
     struct open *o = s->owner[i];
 
-    if (!s->settled[i])
+    if (!s->stopped[i])
         read_exit(s, heads->exits - 1, i, s->pooled + i * heads->hidden);
     if (o->parts != NULL)
         raise_parts(o, s->encoder[i], s->ngram[i]);
     else if (s->c->cache != NULL)
         wn_cache_put(s->c->cache, s->key[i], &s->said[i]);
     raise(o, &s->said[i]);
+}
+
+/* What was cut short is no answer to who reads deeper now. */
+static bool
+could_go_on(const struct wn_scorer *s, const struct wn_said *said)
+{
+    return said->cut && said->depth < s->c->heads.after[last_exit(s)];
 }
 
 /* Whether the window was scored before; else its key is that of the next one
@@ -223,22 +279,25 @@ is_known(struct wn_scorer *s, struct open *o, const char *text,
         return false;
     wn_cache_key(s->c->cache, text + w->begin, w->end - w->begin, w->ids, w->n,
         o->brief, s->key[s->n]);
-    hit = wn_cache_get(s->c->cache, s->key[s->n], &said);
+    hit = wn_cache_get(s->c->cache, s->key[s->n], &said) &&
+          !could_go_on(s, &said);
     wn_metric_add(WN_M_SCORE_CACHE, hit ? 0 : 1, 1);
     if (hit)
         raise(o, &said);
     return hit;
 }
 
-/* Layers after which to ask: of all early exits, or of the one that everybody
- * leaves by. */
+/* Layers after which to ask: of all early exits up to the last that counts, or
+ * of that one alone where a depth was asked for. */
 static uint64_t
-exits_asked(const struct wn_classifier *c)
+exits_asked(const struct wn_scorer *s)
 {
+    const struct wn_classifier *c = s->c;
+    size_t last = last_exit(s);
     uint64_t after = 0;
 
-    for (size_t e = 0; e < c->joint.early_n; e++)
-        if (c->depth == c->heads.exits || c->depth == e)
+    for (size_t e = 0; e < c->joint.early_n && e <= last; e++)
+        if (c->depth == c->heads.exits || e == last)
             after |= UINT64_C(1) << (c->joint.early[e].after - 1);
     return after;
 }
@@ -246,12 +305,12 @@ exits_asked(const struct wn_classifier *c)
 static void
 flush(struct wn_scorer *s)
 {
-    struct wn_exits exits = { exits_asked(s->c), ask_exit, s };
+    struct wn_exits exits = { exits_asked(s), ask_exit, s };
     int64_t start = wn_clock_mono_us(), took;
 
     if (s->n == 0)
         return;
-    memset(s->settled, 0, sizeof(s->settled));
+    memset(s->stopped, 0, sizeof(s->stopped));
     wn_encoder_run_exits(
         s->c->encoder, s->work, s->ids, s->offsets, s->n, &exits, s->pooled);
     for (size_t i = 0; i < s->n; i++)
@@ -280,7 +339,7 @@ pack(struct wn_scorer *s, struct open *o, size_t i, bool view)
     bag = view ? wn_reading_view_bag(r, i) : wn_reading_bag(r, i);
     at = s->offsets[s->n];
     memcpy(s->ids + at, w->ids, w->n * sizeof(*w->ids));
-    wn_ngram_score(&s->c->ngram, bag->rows, bag->n, s->ngram[s->n]);
+    wn_ngram_read(&s->c->ngram, bag, s->ngram[s->n]);
     s->owner[s->n] = o;
     s->offsets[++s->n] = at + w->n;
 }
@@ -382,11 +441,10 @@ static void
 set_scores(const struct wn_scorer *s, const struct open *o)
 {
     const struct wn_heads *heads = &s->c->heads;
-    size_t deepest =
-        s->c->depth < heads->exits ? s->c->depth : heads->exits - 1;
-    const struct wn_joint_head *joint = wn_joint_at(&s->c->joint, deepest);
+    const struct wn_joint_head *joint =
+        wn_joint_at(&s->c->joint, exit_after(heads, o->best.depth));
     struct wn_value *v = o->item->sig.v;
-    bool full = o->best.depth == heads->after[deepest];
+    bool full = o->best.cut || o->best.depth == heads->after[asked_exit(s)];
 
     for (size_t h = 0; h < WN_HEADS; h++) {
         double p = wn_sigmoid((double)o->best.logits[h]);
@@ -427,6 +485,8 @@ finish(const struct wn_scorer *s, const struct open *o, struct wn_err *err)
         item->skipped |= WN_SKIPPED_TEXT;
     if (item->post.media_n > 0)
         item->skipped |= WN_SKIPPED_IMAGE;
+    if (o->best.cut)
+        item->skipped |= WN_SKIPPED_DEPTH;
     item->outcome = item->skipped != 0 ? WN_DEGRADED : WN_SCORED;
     return WN_OK;
 }

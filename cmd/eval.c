@@ -37,6 +37,11 @@ static const char usage[] =
     "  --dev FILE      thresholds that let 1 % and 0.1 % of its negatives "
     "through are\n"
     "                  measured beside the weights' own\n"
+    "  --at fpr=F      or precision=P: a threshold with the most recall at so "
+    "many\n"
+    "                  false positives, or at that precision, asked of --dev "
+    "or else\n"
+    "                  of DATA itself; may be given 4 times\n"
     "  --by WHAT       a table of source (the usual), lang, length (words), "
     "kind, sub\n"
     "                  (of bait), or several: source,length; kind and sub "
@@ -79,12 +84,15 @@ static const char usage[] =
     "Examples:\n"
     "  winnow eval test.jsonl.gz\n"
     "  winnow eval test.jsonl.gz --dev dev.jsonl.gz --json metrics.json\n"
+    "  winnow eval test.jsonl.gz --dev dev.jsonl.gz --at precision=0.9\n"
     "  winnow eval feed.jsonl --by kind --attacks --svg plots\n";
 
 struct conf {
     const char *weights, *dev, *json, *svg, *scores, *from;
     unsigned by_bits;
     double prevalence;
+    struct wn_eval_ask asks[WN_EVAL_ASKS_MAX];
+    size_t asks_n;
     size_t attack_rows, threads; /* threads 0: score.threads */
     bool attacks, parts;
 };
@@ -117,6 +125,32 @@ take_by(int *argc, char **argv, unsigned *ret)
 }
 
 static bool
+take_asks(int *argc, char **argv, struct conf *c)
+{
+    const char *s;
+
+    while ((s = wn_cmd_take(argc, argv, "--at")) != NULL) {
+        bool fpr = strncmp(s, "fpr=", 4) == 0;
+        bool precision = strncmp(s, "precision=", 10) == 0;
+        const char *number = strchr(s, '=');
+        char *end = NULL;
+        double x = number == NULL ? 0 : strtod(number + 1, &end);
+
+        if (!(fpr || precision) || end == number + 1 || *end != '\0' ||
+            !(x > 0) || !(x < 1) || c->asks_n == WN_EVAL_ASKS_MAX) {
+            wn_cmd_usage("eval",
+                "--at '%.40s' is not fpr=F or precision=P with a number "
+                "between 0 and 1, or one of more than %d",
+                s, WN_EVAL_ASKS_MAX);
+            return false;
+        }
+        c->asks[c->asks_n++] =
+            (struct wn_eval_ask){ fpr ? x : NAN, precision ? x : NAN };
+    }
+    return true;
+}
+
+static bool
 take_all(int *argc, char **argv, struct conf *c)
 {
     c->prevalence = PREVALENCE;
@@ -135,7 +169,7 @@ take_all(int *argc, char **argv, struct conf *c)
                argc, argv, "--threads", 1, THREADS_MAX, &c->threads) &&
            wn_cmd_take_double(
                argc, argv, "--prevalence", 0, 1, &c->prevalence) &&
-           take_by(argc, argv, &c->by_bits);
+           take_asks(argc, argv, c) && take_by(argc, argv, &c->by_bits);
 }
 
 static enum wn_status
@@ -193,9 +227,12 @@ wn_eval_threads(const struct wn_options *o, size_t asked)
 
 /* dev without rows: there is none. */
 static enum wn_status
-add_dev(struct wn_eval *e, const struct wn_eval_conf *conf,
-    const struct wn_data *dev, struct wn_err *err)
+add_dev(struct wn_eval *e, const struct conf *c,
+    const struct wn_eval_conf *conf, const struct wn_data *dev,
+    struct wn_err *err)
 {
+    static const struct wn_eval_ask usual[2] = { { 0.01, NAN },
+        { 0.001, NAN } };
     struct wn_eval_scores s = { .n = 0 };
     enum wn_status rc;
 
@@ -203,7 +240,11 @@ add_dev(struct wn_eval *e, const struct wn_eval_conf *conf,
         return WN_OK;
     rc = wn_eval_scores_make(&s, dev, conf, "dev", err);
     if (rc == WN_OK)
-        rc = wn_eval_points_add(&e->scores, dev, &s, err);
+        rc = wn_eval_points_add(
+            &e->scores, usual, 2, c->prevalence, dev, &s, err);
+    if (rc == WN_OK)
+        rc = wn_eval_points_add(
+            &e->scores, c->asks, c->asks_n, c->prevalence, dev, &s, err);
     wn_eval_scores_release(&s);
     return rc;
 }
@@ -216,7 +257,7 @@ score(struct wn_eval *e, const struct conf *c, const struct wn_eval_conf *conf,
 
     rc = wn_eval_scores_make(&e->scores, &e->data, conf, "data", err);
     if (rc == WN_OK)
-        rc = add_dev(e, conf, dev, err);
+        rc = add_dev(e, c, conf, dev, err);
     if (rc == WN_OK && c->scores != NULL)
         rc = wn_eval_scores_write(&e->scores, &e->data, c->scores, err);
     if (rc == WN_OK && c->attacks)
@@ -328,6 +369,9 @@ measure(struct wn_eval *e, const struct conf *c, const struct wn_options *o,
 
     if (classifier != NULL)
         rc = score(e, c, &conf, dev, err);
+    if (rc == WN_OK && c->dev == NULL)
+        rc = wn_eval_points_add(&e->scores, c->asks, c->asks_n, c->prevalence,
+            &e->data, &e->scores, err);
     if (rc == WN_OK)
         rc = wn_eval_measure(e, err);
     return rc == WN_OK ? write_output(e, c, err) : rc;
@@ -358,8 +402,8 @@ wn_cmd_eval(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.threads",
         "score.windows_max", "score.depth", "model.", "kernels.", NULL };
-    static const char *const own[] = { "--dev=", "--by=", "--prevalence=",
-        "--json=", "--svg=", "--attacks",
+    static const char *const own[] = { "--dev=", "--at=", "--by=",
+        "--prevalence=", "--json=", "--svg=", "--attacks",
         "--attack-rows=", "--scores=", "--from=", "--parts",
         "--threads=", "--weights=", NULL };
     struct wn_eval e = { .prevalence = 0 };

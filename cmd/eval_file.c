@@ -33,8 +33,10 @@ put_point(struct wn_buf *b, const struct wn_eval_point *p)
     wn_buf_str(b, "{\"logit\":");
     wn_buf_double(b, fmax(fmin(p->logit, 1e308), -1e308));
     wn_buf_str(b, ",\"fpr\":");
-    wn_buf_double(b, p->fpr);
-    wn_buf_printf(b, ",\"dev_neg\":%zu}", p->dev_neg);
+    wn_buf_double(b, p->ask.fpr);
+    wn_buf_str(b, ",\"precision\":");
+    wn_buf_double(b, p->ask.precision);
+    wn_buf_printf(b, ",\"dev_neg\":%zu}", p->neg);
 }
 
 static void
@@ -129,6 +131,7 @@ read_points(
         const json_t *p = json_array_get(list, k);
         const json_t *logit = json_object_get(p, "logit");
         const json_t *fpr = json_object_get(p, "fpr");
+        const json_t *precision = json_object_get(p, "precision");
         json_int_t neg = json_integer_value(json_object_get(p, "dev_neg"));
 
         if ((!json_is_number(logit) && !json_is_null(logit)) || neg < 0)
@@ -137,8 +140,10 @@ read_points(
                 wn_head_names[h]);
         s->at[h][k] = (struct wn_eval_point){
             .logit = json_is_null(logit) ? NAN : json_number_value(logit),
-            .fpr = json_is_number(fpr) ? json_number_value(fpr) : NAN,
-            .dev_neg = (size_t)neg,
+            .ask = { json_is_number(fpr) ? json_number_value(fpr) : NAN,
+                json_is_number(precision) ? json_number_value(precision)
+                                          : NAN },
+            .neg = (size_t)neg,
         };
     }
     return WN_OK;

@@ -25,13 +25,22 @@
 
 /* --- scores --- */
 
+/* What a threshold is to be: the most recall at so many false positives, or at
+ * such a precision; the other is NaN. */
+struct wn_eval_ask {
+    double fpr, precision;
+};
+#define WN_EVAL_ASKS_MAX 4
+
 /* A threshold of a head: a row is flagged at or over it. */
 struct wn_eval_point {
-    double logit; /* NaN: there is none */
-    double fpr;   /* that dev allows; NaN: it is the weights' own */
-    size_t dev_neg;
+    double logit;           /* NaN: there is none                   */
+    struct wn_eval_ask ask; /* both NaN: it is the weights' own     */
+    bool of_data;           /* asked of what is measured, not of dev */
+    size_t neg;             /* rows that were asked                 */
 };
-#define WN_POINTS_MAX 3 /* the weights' own, at 1 %, at 0.1 % of dev */
+/* The weights' own, at 1 % and at 0.1 % of dev, and those asked for. */
+#define WN_POINTS_MAX (3 + WN_EVAL_ASKS_MAX)
 
 /* The weights' thresholds, and a number a row. A row without text has the
  * logit -INFINITY: lower than any. */
@@ -75,7 +84,8 @@ void wn_eval_show(struct wn_eval_progress *p, const char *what,
 
 /*
  * A file of scores is JSON Lines: first
- *   {"scores":1,"model","rows","heads":{HEAD:[{"logit","fpr","dev_neg"},..]}}
+ *   {"scores":1,"model","rows","heads":{HEAD:[{"logit","fpr","precision",
+ *    "dev_neg"},..]}}
  * then for each row, in the data's order,
  *   {"id","source","text","words","logits":{HEAD:z}}, null without text
  * where "text" is a hash, so that scores of other texts are refused.
@@ -86,9 +96,11 @@ enum wn_status wn_eval_scores_write(const struct wn_eval_scores *s,
 enum wn_status wn_eval_scores_read(struct wn_eval_scores *ret,
     const struct wn_data *d, const char *path, struct wn_err *err);
 
-/* Adds the thresholds that let 1 % and 0.1 % of dev's negatives through. */
+/* Adds the thresholds that are asked of these rows; of == s: of what is
+ * measured itself. prevalence: that a precision is stated for. */
 enum wn_status wn_eval_points_add(struct wn_eval_scores *s,
-    const struct wn_data *dev, const struct wn_eval_scores *dev_scores,
+    const struct wn_eval_ask *asks, size_t asks_n, double prevalence,
+    const struct wn_data *d, const struct wn_eval_scores *of,
     struct wn_err *err);
 
 /* --- cells --- */

@@ -118,8 +118,12 @@ put_points(struct wn_buf *out, const struct wn_eval *e, size_t h)
         wn_buf_char(out, ',');
         put_number(out, "logit", p->logit);
         wn_buf_char(out, ',');
-        put_number(out, "dev_fpr", p->fpr);
-        wn_buf_printf(out, ",\"dev_neg\":%zu}", p->dev_neg);
+        put_number(out, p->of_data ? "fpr" : "dev_fpr", p->ask.fpr);
+        wn_buf_char(out, ',');
+        put_number(
+            out, p->of_data ? "precision" : "dev_precision", p->ask.precision);
+        wn_buf_printf(
+            out, ",\"%s\":%zu}", p->of_data ? "neg" : "dev_neg", p->neg);
     }
     wn_buf_char(out, ']');
 }

@@ -12,42 +12,50 @@
 /* --- thresholds --- */
 
 static enum wn_status
-add_point(struct wn_eval_scores *s, double fpr, const struct wn_data *dev,
-    const struct wn_eval_scores *dev_scores, int8_t *labels, struct wn_err *err)
+find_threshold(struct wn_eval_point *p, const double *scores,
+    const int8_t *labels, size_t n, double prevalence, struct wn_err *err)
 {
-    for (size_t h = 0; h < WN_HEADS; h++) {
-        struct wn_eval_point *p = &s->at[h][s->points_n];
-        enum wn_status rc;
-
-        *p = (struct wn_eval_point){ .logit = NAN, .fpr = fpr };
-        for (size_t i = 0; i < dev->n; i++) {
-            labels[i] = dev->rows[i].labels[h];
-            p->dev_neg += labels[i] == 0;
-        }
-        if (p->dev_neg == 0)
-            continue;
-        rc = wn_threshold_at_fpr(
-            dev_scores->logit[h], labels, dev->n, fpr, &p->logit, err);
-        if (rc != WN_OK)
-            return rc;
-    }
-    s->points_n++;
-    return WN_OK;
+    if (p->neg == 0)
+        return WN_OK;
+    if (!isnan(p->ask.fpr))
+        return wn_threshold_at_fpr(
+            scores, labels, n, p->ask.fpr, &p->logit, err);
+    return wn_threshold_at_precision(
+        scores, labels, n, prevalence, p->ask.precision, &p->logit, err);
 }
 
 enum wn_status
-wn_eval_points_add(struct wn_eval_scores *s, const struct wn_data *dev,
-    const struct wn_eval_scores *dev_scores, struct wn_err *err)
+wn_eval_points_add(struct wn_eval_scores *s, const struct wn_eval_ask *asks,
+    size_t asks_n, double prevalence, const struct wn_data *d,
+    const struct wn_eval_scores *of, struct wn_err *err)
 {
-    int8_t *labels = malloc(dev->n + 1);
-    enum wn_status rc;
+    int8_t *labels = malloc(d->n + 1);
+    enum wn_status rc = WN_OK;
 
-    WN_ASSERT(s->points_n + 2 <= WN_POINTS_MAX);
+    if (s->points_n + asks_n > WN_POINTS_MAX) {
+        free(labels);
+        return wn_fail(err, WN_REJECT,
+            "--at: with those that the scores have already these are more "
+            "than %d thresholds",
+            WN_POINTS_MAX);
+    }
     if (labels == NULL)
         return wn_fail(err, WN_STOP, "out of memory");
-    rc = add_point(s, 0.01, dev, dev_scores, labels, err);
-    if (rc == WN_OK)
-        rc = add_point(s, 0.001, dev, dev_scores, labels, err);
+    for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++) {
+        size_t neg = 0;
+
+        for (size_t i = 0; i < d->n; i++) {
+            labels[i] = d->rows[i].labels[h];
+            neg += labels[i] == 0;
+        }
+        for (size_t k = 0; rc == WN_OK && k < asks_n; k++) {
+            struct wn_eval_point *p = &s->at[h][s->points_n + k];
+
+            *p = (struct wn_eval_point){ NAN, asks[k], of == s, neg };
+            rc = find_threshold(p, of->logit[h], labels, d->n, prevalence, err);
+        }
+    }
+    s->points_n += asks_n;
     free(labels);
     return rc;
 }

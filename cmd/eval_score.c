@@ -207,8 +207,8 @@ set_own(struct wn_eval_scores *s, const struct wn_classifier *c)
     for (size_t h = 0; h < WN_HEADS; h++) {
         double p = wn_classifier_threshold(c, (enum wn_head)h);
 
-        s->at[h][0] =
-            (struct wn_eval_point){ .logit = log(p / (1 - p)), .fpr = NAN };
+        s->at[h][0] = (struct wn_eval_point){ .logit = log(p / (1 - p)),
+            .ask = { NAN, NAN } };
     }
 }
 

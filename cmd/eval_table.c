@@ -34,11 +34,14 @@ put_range(struct wn_buf *out, struct wn_range r)
 static void
 put_point(struct wn_buf *out, const struct wn_eval_point *p)
 {
-    if (isnan(p->fpr))
-        wn_buf_printf(out, "%-13s", "own");
-    else
-        wn_buf_printf(
-            out, "%g %% of dev%*s", p->fpr * 100, p->fpr < 0.01 ? 2 : 4, "");
+    const char *of = p->of_data ? "data" : "dev";
+    char what[40] = "own";
+
+    if (!isnan(p->ask.fpr))
+        snprintf(what, sizeof(what), "%.4g %% of %s", p->ask.fpr * 100, of);
+    else if (!isnan(p->ask.precision))
+        snprintf(what, sizeof(what), "p %.4g of %s", p->ask.precision, of);
+    wn_buf_printf(out, "%-13s", what);
 }
 
 /* --- the head of the page --- */

@@ -27,7 +27,8 @@
 static const char own_weights[] =
     "each worker's own: model.dir, or those shipped with it";
 
-/* Whether the folder's weights open and score; *ret: their version. */
+/* Whether the folder's weights open and score; *ret: their version, however
+ * they are read here. */
 static enum wn_status
 look_at(const char *dir, const struct wn_options *o, char ret[WN_VERSION_TEXT],
     struct wn_err *err)
@@ -39,7 +40,8 @@ look_at(const char *dir, const struct wn_options *o, char ret[WN_VERSION_TEXT],
         return rc;
     rc = wn_classifier_try(c, (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS), err);
     if (rc == WN_OK)
-        snprintf(ret, WN_VERSION_TEXT, "%s", wn_classifier_version(c));
+        snprintf(ret, WN_VERSION_TEXT, "%.*s",
+            (int)wn_classifier_weights_len(c), wn_classifier_version(c));
     else
         wn_fail_in(err, rc, "%.200s", dir);
     wn_classifier_free(c);

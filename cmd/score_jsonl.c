@@ -128,27 +128,27 @@ send_batch(struct flow *f, struct batch **b)
     return false;
 }
 
+/* The line's item, NULL of a blank one; false without memory. */
 static bool
-add_line(struct flow *f, struct batch *b, const struct wn_line *line)
+make_item(struct flow *f, const struct wn_line *line, struct wn_item **ret)
 {
-    struct wn_item *item = NULL;
+    struct wn_item *item;
     char *raw;
 
-    if (!wn_line_is_blank(line)) {
-        item = wn_item_new((1u << 20) + 16 * line->len);
-        raw = item == NULL ? NULL
-                           : wn_arena_strndup(&item->arena, line->p, line->len);
-        if (raw == NULL) {
-            wn_item_free(item);
-            fail(f, "out of memory");
-            return false;
-        }
-        item->rec.time_us = WN_TIME_UNKNOWN;
-        item->rec.raw = (struct wn_str){ raw, line->len };
-        b->tokens += wn_item_weight(item);
+    *ret = NULL;
+    if (wn_line_is_blank(line))
+        return true;
+    item = wn_item_new((1u << 20) + 16 * line->len);
+    raw = item == NULL ? NULL
+                       : wn_arena_strndup(&item->arena, line->p, line->len);
+    if (raw == NULL) {
+        wn_item_free(item);
+        fail(f, "out of memory");
+        return false;
     }
-    b->items[b->n++] = item;
-    b->bytes += line->len;
+    item->rec.time_us = WN_TIME_UNKNOWN;
+    item->rec.raw = (struct wn_str){ raw, line->len };
+    *ret = item;
     return true;
 }
 
@@ -157,6 +157,35 @@ is_full(const struct flow *f, const struct batch *b)
 {
     return b->n == WN_SCORE_BATCH_MAX || b->bytes >= BATCH_BYTES ||
            b->tokens >= f->score->batch_tokens;
+}
+
+/* Adds the line to the batch, which goes out before it where it has no room
+ * for it, and behind it where it is full. Of one line it takes any weight. */
+static bool
+add_line(struct flow *f, struct batch **b, const struct wn_line *line,
+    uint64_t number)
+{
+    struct wn_item *item;
+    size_t tokens;
+
+    if (!make_item(f, line, &item))
+        return false;
+    tokens = item == NULL ? 0 : wn_item_weight(item);
+    if (*b != NULL && (*b)->tokens + tokens > f->score->batch_tokens &&
+        !send_batch(f, b)) {
+        wn_item_free(item);
+        return false;
+    }
+    if (*b == NULL)
+        *b = begin_batch(f, number);
+    if (*b == NULL) {
+        wn_item_free(item);
+        return false;
+    }
+    (*b)->items[(*b)->n++] = item;
+    (*b)->bytes += line->len;
+    (*b)->tokens += tokens;
+    return !is_full(f, *b) || send_batch(f, b);
 }
 
 /* Every whole line that is there; of the last, at the end, all the rest. */
@@ -168,13 +197,9 @@ take_lines(struct flow *f, struct wn_lines *lines, struct batch **b,
 
     while (wn_lines_next(lines, &line) ||
            (at_end && wn_lines_last(lines, &line))) {
-        if (*b == NULL)
-            *b = begin_batch(f, *count + 1);
-        if (*b == NULL || !add_line(f, *b, &line))
+        if (!add_line(f, b, &line, *count + 1))
             return false;
         ++*count;
-        if (is_full(f, *b) && !send_batch(f, b))
-            return false;
     }
     return true;
 }

@@ -114,8 +114,12 @@ prepare(struct job *j, struct wn_err *err)
     for (size_t i = j->model.heads.kinds; rc == WN_OK && i < j->sets_n; i++)
         rc = wn_train_set_features(
             &j->sets[i], j->features, j->conf.threads, err);
+    if (rc == WN_OK)
+        rc = wn_ngram_words_init(&j->model.words, err);
     for (size_t i = 0; rc == WN_OK && i < j->sets_n; i++)
-        rc = wn_train_set_ngrams(&j->sets[i], j->encoder, j->tokenizer, err);
+        rc = wn_train_set_ngrams(&j->sets[i], j->encoder, j->tokenizer,
+            &j->model.words, i == 0, err);
+    j->model.ngram.seen = j->model.words.seen;
     return rc;
 }
 

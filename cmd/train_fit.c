@@ -33,9 +33,6 @@ static const struct setting dense_settings[] = {
 };
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Steps of the sum between the encoder alone and the n-grams alone. */
-#define MIX_STEPS 32
-
 /* --- scores of a set --- */
 
 enum wn_status
@@ -43,6 +40,7 @@ wn_train_logits(struct wn_train_logits *ret, const struct wn_train_model *m,
     const struct wn_train_set *s, const struct wn_features *f, size_t exit,
     struct wn_err *err)
 {
+    const struct wn_joint_head *joint = wn_joint_at(&m->joint, exit);
     size_t hidden = m->heads.hidden, exits = m->heads.exits;
     float out[WN_OUTPUTS];
     struct wn_train_logits l = {
@@ -66,10 +64,14 @@ wn_train_logits(struct wn_train_logits *ret, const struct wn_train_model *m,
             if (w - s->first[r] < n) {
                 wn_heads_score(&m->heads, exit,
                     pooled + ((w - s->first[r]) * exits + exit) * hidden, out);
-                memcpy(l.encoder + w * WN_HEADS, out, WN_HEADS * sizeof(*out));
+                for (size_t h = 0; h < WN_HEADS; h++)
+                    l.encoder[w * WN_HEADS + h] =
+                        wn_joint_encoder(&joint[h], h, out);
             }
             wn_ngram_score(&m->ngram, rows, s->offsets[w + 1] - s->offsets[w],
                 l.ngram + w * WN_HEADS);
+            for (size_t h = 0; h < WN_HEADS; h++)
+                l.ngram[w * WN_HEADS + h] *= s->trust[w];
         }
     }
     *ret = l;
@@ -416,116 +418,6 @@ fit_ngrams(struct wn_train_model *m, const struct wn_train_set *train,
     return rc;
 }
 
-/* --- joining --- */
-
-/* 1 / deviation of a reader's scores, so that the steps of the mix are even. */
-static double
-inverse_deviation(const double *x, const int8_t *labels, size_t n)
-{
-    double sum = 0, squares = 0, known = 0, var;
-
-    for (size_t i = 0; i < n; i++)
-        if (labels[i] >= 0) {
-            sum += x[i];
-            squares += x[i] * x[i];
-            known++;
-        }
-    var = known > 0 ? squares / known - sum * sum / known / known : 0;
-    return var > 1e-12 ? 1 / sqrt(var) : 1;
-}
-
-/*
- * Direction of the sum: as much of the encoder as dev allows without falling
- * below the better reader alone. Not the highest AUC on dev: the n-grams shine
- * on the sources that they were trained on, which dev is made of, and the
- * encoder holds on those that nobody has seen. Its end of the arc comes first.
- */
-static void
-choose_mix(
-    struct search *s, const struct wn_train_logits *l, size_t h, double ret[3])
-{
-    static const double alone[2][3] = { { 1, 0, 0 }, { 0, 1, 0 } };
-    double unit[2], better = NAN;
-
-    for (size_t i = 0; i < 2; i++) {
-        wn_train_scores(s->dev, l, alone[i], h, s->scores, s->labels);
-        unit[i] = inverse_deviation(s->scores, s->labels, s->dev->data.n);
-        better = fmax(better, auc_of(s, l, alone[i], h));
-    }
-    for (size_t k = 0; k <= MIX_STEPS; k++) {
-        double angle = M_PI / 2 * (double)k / MIX_STEPS;
-
-        ret[0] = k == MIX_STEPS ? 0 : cos(angle) * unit[0];
-        ret[1] = sin(angle) * unit[1];
-        ret[2] = 0;
-        s->best[h] = auc_of(s, l, ret, h);
-        if (isnan(better) || s->best[h] >= better)
-            return;
-    }
-}
-
-/* Scales the sum so that sigmoid of it is a probability, and sets the
- * threshold there. */
-static enum wn_status
-calibrate(struct search *s, const struct wn_train_logits *l, size_t h,
-    struct wn_joint_head *head, struct wn_err *err)
-{
-    double *mix = head->mix, beta[2] = { 1, 0 };
-    double *threshold = &head->threshold;
-    size_t n = s->dev->data.n;
-    enum wn_status rc;
-
-    wn_train_scores(s->dev, l, mix, h, s->scores, s->labels);
-    wn_fit_logistic(s->scores, n, 1, s->labels, 1, NULL, beta);
-    if (!(beta[0] > 0)) { /* no labels, or a head that learnt nothing */
-        beta[0] = 1;
-        beta[1] = 0;
-    }
-    mix[0] *= beta[0];
-    mix[1] *= beta[0];
-    mix[2] = beta[1];
-    for (size_t i = 0; i < n; i++)
-        s->scores[i] = wn_sigmoid(beta[0] * s->scores[i] + beta[1]);
-    rc = wn_threshold_at_fpr(
-        s->scores, s->labels, n, WN_TRAIN_FPR, threshold, err);
-    *threshold = fmin(*threshold, 1);
-    return rc;
-}
-
-static struct wn_joint_head *
-heads_of(struct wn_train_model *m, size_t exit)
-{
-    return exit < m->joint.early_n ? m->joint.early[exit].head : m->joint.head;
-}
-
-static enum wn_status
-join(struct wn_train_model *m, const struct wn_train_set *dev,
-    const struct wn_features *f, size_t exit, struct wn_err *err)
-{
-    struct wn_joint_head *heads = heads_of(m, exit);
-    struct wn_train_logits l = { NULL, NULL };
-    struct search s;
-    enum wn_status rc = search_init(&s, "both", m, dev, f, err);
-
-    if (rc == WN_OK)
-        rc = wn_train_logits(&l, m, dev, f, exit, err);
-    for (size_t h = 0; rc == WN_OK && h < WN_HEADS; h++) {
-        const double *mix = heads[h].mix;
-
-        heads[h].cal.a = 1; /* the mix is scaled already */
-        choose_mix(&s, &l, h, heads[h].mix);
-        rc = calibrate(&s, &l, h, &heads[h], err);
-        fprintf(stderr,
-            "layer %zu: %s = %.3f encoder + %.3f n-grams + %.3f, AUC on dev "
-            "%.4f, threshold %.4f\n",
-            m->heads.after[exit], wn_head_names[h], mix[0], mix[1], mix[2],
-            s.best[h], heads[h].threshold);
-    }
-    wn_train_logits_release(&l);
-    search_release(&s);
-    return rc;
-}
-
 enum wn_status
 wn_train_fit(struct wn_train_model *m, const struct wn_train_set *train,
     const struct wn_train_set *dev, const struct wn_features *f, uint64_t seed,
@@ -545,7 +437,7 @@ wn_train_fit(struct wn_train_model *m, const struct wn_train_set *train,
     if (rc == WN_OK)
         rc = fit_ngrams(m, train, dev, f, seed, err);
     for (size_t e = 0; rc == WN_OK && e < m->heads.exits; e++)
-        rc = join(m, dev, f, e, err);
+        rc = wn_train_join(m, dev, f, e, err);
     if (rc == WN_OK)
         rc = wn_train_stops(m, dev, f, err);
     return rc;
@@ -556,5 +448,6 @@ wn_train_model_release(struct wn_train_model *m)
 {
     wn_heads_release(&m->heads);
     free(m->ngram_weight);
+    wn_ngram_words_release(&m->words);
     memset(m, 0, sizeof(*m));
 }

@@ -6,7 +6,9 @@
  *   tune*.c           fine-tuning of the encoder: see tune.h
  *   train_features.c  the encoder's numbers of every window, kept in a file
  *   train_set.c       labelled texts, cut into windows, their n-grams
- *   train_fit.c       heads, n-grams, what joins them, thresholds
+ *   train_fit.c       heads and n-grams
+ *   train_join.c      what joins them, thresholds
+ *   train_stops.c     where early exits stop
  *   train_report.c    what it came to, with intervals
  *   train_write.c     the folder of weights and its card
  *   train_folder.c    where it is made, and how it comes to its place
@@ -69,6 +71,7 @@ struct wn_train_set {
     size_t files_n;
     size_t *first, *offsets;
     uint32_t *rows, *words; /* words (data.n): of the hardened text */
+    float *trust;           /* (windows_n): what counts of the n-grams */
     size_t windows_n, windows_cap, rows_cap;
     bool *picked;            /* rows whose features were computed  */
     size_t features_windows; /* windows asked for there            */
@@ -91,15 +94,18 @@ enum wn_status wn_train_set_pick(struct wn_train_set *s, size_t per_source,
     uint64_t seed, size_t windows_max, struct wn_err *err);
 enum wn_status wn_train_set_features(struct wn_train_set *s,
     struct wn_features *f, size_t threads, struct wn_err *err);
+/* Cuts windows, counts their n-grams. learn: the words are added to `words`,
+ * and every window is trusted; else trusted by what is there. */
 enum wn_status wn_train_set_ngrams(struct wn_train_set *s,
     const struct wn_encoder *e, const struct wn_tokenizer *t,
-    struct wn_err *err);
+    struct wn_ngram_words *words, bool learn, struct wn_err *err);
 
 /* The result; what a head's score is made of: model/joint.h. */
 struct wn_train_model {
     struct wn_heads heads; /* weight is owned */
     int8_t *ngram_weight;
-    struct wn_ngram ngram; /* its weights are ngram_weight */
+    struct wn_ngram_words words;
+    struct wn_ngram ngram; /* its weights are ngram_weight, its words too */
     struct wn_joint joint;
 };
 
@@ -124,6 +130,13 @@ void wn_train_logits_release(struct wn_train_logits *l);
 void wn_train_scores(const struct wn_train_set *s,
     const struct wn_train_logits *l, const double mix[3], size_t h,
     double *scores, int8_t *labels);
+
+/* --- train_join.c --- */
+
+/* Chooses what joins the readers at an exit, on dev alone; prints it. */
+enum wn_status wn_train_join(struct wn_train_model *m,
+    const struct wn_train_set *dev, const struct wn_features *f, size_t exit,
+    struct wn_err *err);
 
 /* --- train_stops.c --- */
 

@@ -114,6 +114,7 @@ wn_train_set_release(struct wn_train_set *s)
     free(s->offsets);
     free(s->rows);
     free(s->words);
+    free(s->trust);
     free(s->picked);
     memset(s, 0, sizeof(*s));
 }
@@ -194,6 +195,10 @@ grow(struct wn_train_set *s, size_t n, struct wn_err *err)
         if (p == NULL)
             return wn_fail(err, WN_STOP, "train: out of memory");
         s->offsets = p;
+        p = realloc(s->trust, cap * sizeof(*s->trust));
+        if (p == NULL)
+            return wn_fail(err, WN_STOP, "train: out of memory");
+        s->trust = p;
         s->offsets[0] = 0;
         s->windows_cap = cap;
     }
@@ -209,10 +214,13 @@ grow(struct wn_train_set *s, size_t n, struct wn_err *err)
     return WN_OK;
 }
 
-/* Appends the windows of the text that r holds. */
+/* Appends the windows of text i, which r holds. */
 static enum wn_status
-add_windows(struct wn_train_set *s, struct wn_reading *r, struct wn_err *err)
+add_windows(struct wn_train_set *s, struct wn_reading *r, size_t text,
+    struct wn_ngram_words *words, bool learn, struct wn_err *err)
 {
+    struct wn_ngram known = { .seen = words->seen };
+
     for (size_t i = 0; i < r->windows.n; i++) {
         const struct wn_ngram_bag *bag = wn_reading_bag(r, i);
         enum wn_status rc = grow(s, bag->n, err);
@@ -223,6 +231,9 @@ add_windows(struct wn_train_set *s, struct wn_reading *r, struct wn_err *err)
         at = s->offsets[s->windows_n];
         if (bag->n > 0)
             memcpy(s->rows + at, bag->rows, bag->n * sizeof(*s->rows));
+        if (learn)
+            wn_ngram_words_add(words, bag, (uint32_t)text + 1);
+        s->trust[s->windows_n] = learn ? 1 : wn_ngram_trust(&known, bag);
         s->offsets[++s->windows_n] = at + bag->n;
     }
     return WN_OK;
@@ -230,7 +241,8 @@ add_windows(struct wn_train_set *s, struct wn_reading *r, struct wn_err *err)
 
 enum wn_status
 wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
-    const struct wn_tokenizer *t, struct wn_err *err)
+    const struct wn_tokenizer *t, struct wn_ngram_words *words, bool learn,
+    struct wn_err *err)
 {
     struct wn_reading r;
     struct wn_arena arena;
@@ -252,7 +264,7 @@ wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
         rc = wn_reading_run(
             &r, t, &arena, text.p, text.len, NULL, 0, WN_TRAIN_WINDOWS, err);
         if (rc == WN_OK)
-            rc = add_windows(s, &r, err);
+            rc = add_windows(s, &r, i, words, learn, err);
         s->first[i + 1] = s->windows_n;
         s->words[i] = (uint32_t)r.text.words;
     }

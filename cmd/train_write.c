@@ -430,11 +430,13 @@ static enum wn_status
 write_tensors(const struct wn_encoder *e, const char *dir,
     const struct wn_train_model *m, struct wn_err *err)
 {
-    struct wn_tensor extra[2 * WN_EXITS_MAX + 2];
+    struct wn_tensor extra[2 * WN_EXITS_MAX + 3];
     char names[2 * WN_EXITS_MAX][40];
     size_t n = add_heads(extra, &m->heads, names);
 
     extra[n++] = tensor("ngram.scale", WN_F32, 2, WN_HEADS, m->ngram.scale);
+    extra[n++] =
+        tensor("ngram.seen", WN_U8, 1, WN_NGRAM_WORDS / 8, m->words.seen);
     extra[n++] =
         tensor("ngram.weight", WN_I8, WN_NGRAM_ROWS, WN_HEADS, m->ngram_weight);
     return wn_encoder_write_int8(e, dir, extra, n, err);

@@ -56,6 +56,8 @@ extern const char *const wn_outcome_names[WN_OUTCOMES];
 /* Stages that a degraded item went without; bits. */
 #define WN_SKIPPED_TEXT 1u
 #define WN_SKIPPED_IMAGE 2u
+#define WN_SKIPPED_DEPTH 4u /* layers of the encoder, while posts wait */
+#define WN_SKIPPED_STAGES 3
 
 /* Where a record came from. The fence is the cursor of `source`. */
 struct wn_record {

@@ -21,6 +21,7 @@
 /* clang-format off */
 #define WN_METRICS(M)                                                                                                                  \
     M(POSTS,            COUNTER,   "winnow_posts_total",                    "outcome", "scored|degraded|deferred|dead|repeat|stale|erased", "records committed, by outcome") \
+    M(DEGRADED,         COUNTER,   "winnow_degraded_total",                 "stage",   "text|image|depth", "verdicts committed that went without a stage, by stage") \
     M(ACTIONS,          COUNTER,   "winnow_verdicts_total",                 "action",  "allow|label|limit|review|remove", "verdicts committed, by action") \
     M(STAGE_SECONDS,    HISTOGRAM, "winnow_stage_seconds",                  "stage",   "parse|text|encode|policy|commit|relay", "time in a stage: per post, but per batch for encode, commit and relay") \
     M(VERDICT_AGE,      HISTOGRAM, "winnow_verdict_age_seconds",            "",        "", "message time to committed verdict")        \
@@ -46,6 +47,7 @@
     M(SCORE_CACHE,      COUNTER,   "winnow_score_cache_total",              "result",  "hit|miss", "windows of texts looked up among those scored before") \
     M(MODEL_SWAPS,      COUNTER,   "winnow_model_swaps_total",              "result",  "done|refused", "other weights put in place of those that score, or not")  \
     M(SHADOW,           COUNTER,   "winnow_shadow_total",                   "result",  "scored|dropped", "posts of the shadow's share, by whether it had time for them") \
+    M(SHED,             GAUGE,     "winnow_depth_shed",                     "",        "", "exits of the encoder that texts are not read to while posts wait (score.wait_ms_max)") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \
     M(LOG_LINES,        COUNTER,   "winnow_log_lines_total",                "level",   "debug|info|warn|error", "lines written to the event log") \

@@ -44,6 +44,7 @@
     O(SCORE_WINDOWS,     "score.windows_max",    INT,  "4", "1", "16", "windows", 0, "windows of a long text that the encoder reads")        \
     O(SCORE_BATCH,       "score.batch_tokens",   INT,  "3072", "1", "262144", "tokens", 0, "posts that a scorer takes at a time, by their estimated tokens; it never waits for more, and takes one at least") \
     O(SCORE_DEPTH,       "score.depth",          STR,  "auto", "", "", "", 0, "layers of the encoder: auto (a text stops where nothing could flag it any more), or a number that the weights have an exit after") \
+    O(SCORE_WAIT,        "score.wait_ms_max",    INT,  "0", "0", "600000", "ms", 0, "while posts wait longer than this for a scorer, texts are read less deep, an exit of the weights at a time, and those verdicts are degraded(depth); 0: never") \
     O(SCORE_CACHE,       "score.cache_entries",  INT,  "65536", "0", "16777216", "windows", 0, "windows of texts whose scores are kept for copies of them, 64 bytes each; 0: none") \
     O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", WN_OPT_RELOAD, "folder of the weights while none are activated (`winnow model activate`); empty: those shipped with the binary")    \
     O(MODEL_SHADOW,      "model.shadow",         STR,  "", "", "", "", WN_OPT_RELOAD, "folder of a second model that scores some posts beside the first, for `winnow model shadow`; no verdict depends on it") \

@@ -153,14 +153,18 @@ wn_queue_take_many(struct wn_queue *q, void **items, size_t n, int timeout_ms)
 }
 
 size_t
-wn_queue_take_within(struct wn_queue *q, void **items, size_t n, size_t most,
-    size_t (*weigh)(const void *item))
+wn_queue_take_within(struct wn_queue *q, void **items, size_t n, size_t takers,
+    size_t most, size_t (*weigh)(const void *item))
 {
-    size_t taken = 0, sum = 0;
+    size_t taken = 0, sum = 0, share;
 
+    WN_ASSERT(takers > 0);
     pthread_mutex_lock(&q->lock);
     wait_not_empty(q, -1);
-    while (taken < n && q->n > 0) {
+    share = q->n / takers + (q->n % takers != 0);
+    if (n > share)
+        n = share;
+    while (taken < n) {
         sum += weigh(q->items[q->first]);
         if (taken > 0 && sum > most)
             break;

@@ -29,11 +29,12 @@ size_t wn_queue_take_many(
     struct wn_queue *q, void **items, size_t n, int timeout_ms);
 /*
  * Waits for the first without end; takes at most n, oldest first, while their
- * weights together are within `most`, but one whatever it weighs. 0: closed
- * and drained.
+ * weights together are within `most`, but one whatever it weighs; and no more
+ * than one of `takers` equal parts, rounded up, of what waits, so that a burst
+ * is shared. 0: closed and drained.
  */
 size_t wn_queue_take_within(struct wn_queue *q, void **items, size_t n,
-    size_t most, size_t (*weigh)(const void *item));
+    size_t takers, size_t most, size_t (*weigh)(const void *item));
 /* No more puts; takes go on until it is empty. Wakes everyone. */
 void wn_queue_close(struct wn_queue *q);
 bool wn_queue_closed(struct wn_queue *q);

@@ -48,9 +48,12 @@ wn_suggest(const char *p, size_t len,
         return NULL;
     for (size_t i = 0; i < n; i++) {
         const char *name = name_at(names, i);
-        size_t name_len = strlen(name);
-        size_t d = wn_edits(p, len, name, name_len);
+        size_t name_len = strlen(name), d;
 
+        /* it takes at least as many edits as one is longer */
+        if ((len > name_len ? len - name_len : name_len - len) >= best_distance)
+            continue;
+        d = wn_edits(p, len, name, name_len);
         if (d < best_distance && d < name_len) {
             best_distance = d;
             best = name;

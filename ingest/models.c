@@ -301,6 +301,16 @@ next_news(struct wn_models *m, struct news *ret)
     return !stopping;
 }
 
+/* Workers may read the same weights at another depth or precision. */
+static bool
+holds(const struct wn_classifier *c, const char *version)
+{
+    size_t len = wn_classifier_weights_len(c);
+
+    return strlen(version) == len &&
+           memcmp(wn_classifier_version(c), version, len) == 0;
+}
+
 /* Puts the weights of `dir` in place of those that score, unless they are
  * those. NULL: those of the options, whatever their version. */
 static enum wn_status
@@ -312,8 +322,7 @@ replace(struct wn_models *m, const char *dir, const char *version,
     struct wn_model *next = NULL;
     enum wn_status rc = conf->open_model(conf->model_arg, dir, false, &c, err);
 
-    if (rc == WN_OK && dir != NULL &&
-        strcmp(wn_classifier_version(c), version) != 0)
+    if (rc == WN_OK && dir != NULL && !holds(c, version))
         rc = wn_fail(err, WN_REJECT,
             "%.200s: it holds %s, and %s was activated: the folder was changed "
             "since",
@@ -375,7 +384,7 @@ see_to(struct wn_models *m, const struct news *n)
 
     if (own && (!m->own || n->reload))
         rc = replace(m, NULL, NULL, &err);
-    else if (!own && strcmp(m->scorer->version, a->version) != 0)
+    else if (!own && !holds(m->scorer->classifier, a->version))
         rc = replace(m, a->place, a->version, &err);
     m->seen = a->id;
     m->retry_us = rc == WN_OK ? 0 : wn_clock_mono_us() + RETRY_US;

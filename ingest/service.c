@@ -192,10 +192,12 @@ svc_init(
     svc->format = format_of(wn_opt_str(o, WN_OPT_INGEST_FORMAT));
     svc->post_bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_POST_BYTES);
     svc->bytes_max = (size_t)wn_opt_int(o, WN_OPT_INGEST_BYTES);
+    svc->scorers_n = scorers_wanted(o);
     atomic_store(&svc->lag, -1);
     name_instance(svc);
     pthread_mutex_init(&svc->lock, NULL);
-    rc = wn_models_new(&svc->models, conf, scorers_wanted(o), err);
+    wn_shed_init(&svc->shed, 1000 * wn_opt_int(o, WN_OPT_SCORE_WAIT));
+    rc = wn_models_new(&svc->models, conf, svc->scorers_n, err);
     if (rc == WN_OK)
         rc = wn_shadow_new(&svc->shadow, svc, err);
     if (rc != WN_OK)
@@ -224,6 +226,7 @@ svc_release(struct wn_svc *svc)
         wn_queue_free(svc->to_write, drop_item);
     wn_shadow_free(svc->shadow);
     wn_models_free(svc->models);
+    wn_shed_release(&svc->shed);
     pthread_mutex_destroy(&svc->lock);
 }
 
@@ -236,7 +239,6 @@ struct threads {
 static enum wn_status
 start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
 {
-    size_t n = scorers_wanted(svc->conf->options);
     enum wn_status rc = wn_models_start(svc->models, err);
 
     if (rc == WN_OK)
@@ -248,11 +250,11 @@ start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
     t->writer_on = pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
     if (!t->writer_on)
         atomic_store(&svc->drain_done, true);
-    while (t->writer_on && t->scorers_n < n &&
+    while (t->writer_on && t->scorers_n < svc->scorers_n &&
            pthread_create(
                &t->scorers[t->scorers_n], NULL, wn_score_thread, svc) == 0)
         t->scorers_n++;
-    if (t->scorers_n == n)
+    if (t->scorers_n == svc->scorers_n)
         t->poll_on = pthread_create(&t->poll, NULL, wn_poll_thread, svc) == 0;
     if (!t->poll_on)
         return wn_fail(err, WN_STOP, "service: a thread does not start");

@@ -15,6 +15,7 @@
 #include "ingest/models.h"
 #include "ingest/parse.h"
 #include "ingest/service.h"
+#include "ingest/shed.h"
 #include "ingest/source.h"
 #include "storage/store.h"
 
@@ -61,6 +62,8 @@ struct wn_svc {
     char instance[64];
     enum wn_format format;
     size_t post_bytes_max, bytes_max;
+    size_t scorers_n; /* threads; 1 .. WN_SCORERS_MAX */
+    struct wn_shed shed;
 
     atomic_bool stopping;      /* no more records; what is done is committed */
     atomic_bool hard_stop;     /* no more waiting for servers                */

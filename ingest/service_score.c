@@ -63,6 +63,24 @@ decide(struct wn_svc *svc, const struct wn_model *model, struct wn_item *item)
     wn_metric_observe(WN_M_STAGE_SECONDS, STAGE_POLICY, seconds_since(begin));
 }
 
+/* How deep the batch is read, by how long its oldest post waited for us. */
+static void
+choose_depth(
+    struct wn_svc *svc, struct wn_scorer *scorer, const struct wn_item *oldest)
+{
+    int64_t now = wn_clock_mono_us(), waited = now - oldest->admitted_us;
+    bool changed;
+    size_t exits = wn_shed_look(
+        &svc->shed, now, waited, wn_scorer_sheds(scorer), &changed);
+
+    wn_scorer_shed(scorer, exits);
+    if (!changed)
+        return;
+    wn_metric_set(WN_M_SHED, 0, (double)exits);
+    wn_log(exits > 0 ? WN_LOG_WARN : WN_LOG_INFO, "score.depth",
+        "exits_shed=%zu waited_ms=%lld", exits, (long long)(waited / 1000));
+}
+
 static enum wn_status
 score(struct wn_svc *svc, const struct wn_model *model, unsigned number,
     struct wn_item **items, size_t n, struct wn_err *err)
@@ -77,8 +95,10 @@ score(struct wn_svc *svc, const struct wn_model *model, unsigned number,
     }
     if (k > 0 && svc->conf->score_instead != NULL)
         rc = svc->conf->score_instead(judged, k, err);
-    else if (k > 0)
+    if (k > 0 && svc->conf->score_instead == NULL) {
+        choose_depth(svc, model->scorers[number], judged[0]);
         rc = wn_scorer_run(model->scorers[number], judged, k, err);
+    }
     if (rc != WN_OK)
         return rc;
     for (i = 0; i < k; i++) {
@@ -111,8 +131,8 @@ weigh(const void *item)
     return wn_item_weight(item);
 }
 
-/* A batch is what is waiting, up to `tokens`. It never waits for company: two
- * posts cost the encoder about what each costs alone. */
+/* A batch is this scorer's share of what is waiting, up to `tokens`. It never
+ * waits for company: two posts cost the encoder about what each costs alone. */
 static enum wn_status
 work(struct wn_svc *svc, unsigned number, size_t tokens, struct wn_err *err)
 {
@@ -122,8 +142,8 @@ work(struct wn_svc *svc, unsigned number, size_t tokens, struct wn_err *err)
     size_t n, i;
 
     for (;;) {
-        n = wn_queue_take_within(
-            svc->to_score, (void **)items, BATCH_MAX, tokens, weigh);
+        n = wn_queue_take_within(svc->to_score, (void **)items, BATCH_MAX,
+            svc->scorers_n, tokens, weigh);
         if (n == 0)
             return WN_OK; /* closed and drained */
         n = keep_live(svc, items, n);

@@ -120,6 +120,8 @@ give_room(struct wn_shadow *s, size_t bytes)
     atomic_fetch_sub(&s->bytes, bytes);
 }
 
+/* While posts wait they are read less deep: what is said of them then is not
+ * what the first model says, and there is enough to do. */
 static bool
 is_wanted(struct wn_shadow *s, const struct wn_item *item)
 {
@@ -128,6 +130,7 @@ is_wanted(struct wn_shadow *s, const struct wn_item *item)
 
     return version != NULL && version != item->model_version &&
            item->rec.raw.p != NULL && !atomic_load(&s->svc->careful) &&
+           (item->skipped & WN_SKIPPED_DEPTH) == 0 &&
            wn_shadow_share_has(item->post.id, share);
 }
 

@@ -272,6 +272,9 @@ count_item(struct writer *w, const struct wn_item *item, int64_t now_us)
     }
     if (item->outcome == WN_SCORED || item->outcome == WN_DEGRADED)
         wn_metric_add(WN_M_ACTIONS, (unsigned)item->verdict.action, 1);
+    for (unsigned s = 0; s < WN_SKIPPED_STAGES; s++)
+        if (item->outcome == WN_DEGRADED && (item->skipped & 1u << s) != 0)
+            wn_metric_add(WN_M_DEGRADED, s, 1);
     if (item->rec.time_us != WN_TIME_UNKNOWN && item->rec.time_us <= now_us)
         wn_metric_observe(
             WN_M_VERDICT_AGE, 0, (double)(now_us - item->rec.time_us) / 1e6);

@@ -79,6 +79,10 @@ read_head(struct wn_joint_head *head, const json_t *o, const char *name,
         *threshold > 1)
         return wn_fail(err, WN_REJECT,
             FILE_NAME ": winnow.heads.%s.threshold is not in 0 .. 1", name);
+    head->with_kinds = json_object_get(o, "kinds") != NULL;
+    if (head->with_kinds && !number(json_object_get(o, "kinds"), &head->kinds))
+        return wn_fail(err, WN_REJECT,
+            FILE_NAME ": winnow.heads.%s.kinds is no number", name);
     return WN_OK;
 }
 
@@ -179,9 +183,10 @@ heads_json(const struct wn_joint_head *head, const char *const *names)
 
     for (size_t h = 0; h < WN_HEADS_OUT; h++)
         json_object_set_new(heads, names[h],
-            json_pack("{s:f, s:f, s:f, s:[f, f, f]}", "a", head[h].cal.a, "b",
-                head[h].cal.b, "threshold", head[h].threshold, "mix",
-                head[h].mix[0], head[h].mix[1], head[h].mix[2]));
+            json_pack("{s:f, s:f, s:f, s:[f, f, f], s:o*}", "a", head[h].cal.a,
+                "b", head[h].cal.b, "threshold", head[h].threshold, "mix",
+                head[h].mix[0], head[h].mix[1], head[h].mix[2], "kinds",
+                head[h].with_kinds ? json_real(head[h].kinds) : NULL));
     if (json_object_size(heads) == WN_HEADS_OUT)
         return heads;
     json_decref(heads);
@@ -213,6 +218,18 @@ const struct wn_joint_head *
 wn_joint_at(const struct wn_joint *j, size_t e)
 {
     return e < j->early_n ? j->early[e].head : j->head;
+}
+
+float
+wn_joint_encoder(
+    const struct wn_joint_head *head, size_t h, const float out[WN_OUTPUTS])
+{
+    float most = out[h];
+
+    for (size_t k = WN_HEADS_OUT; k < WN_OUTPUTS && head->with_kinds; k++)
+        if (out[k] + (float)head->kinds > most || isnan(out[k]))
+            most = out[k] + (float)head->kinds;
+    return most;
 }
 
 double

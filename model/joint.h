@@ -4,12 +4,15 @@
  *
  *   "winnow":{"format":1,"name":"winnow-minilm-1","text_version":1,
  *     "pooling":"mean",
- *     "heads":{HEAD:{"a":..,"b":..,"threshold":..,"mix":[wE,wN,w0]},...},
+ *     "heads":{HEAD:{"a":..,"b":..,"threshold":..,"mix":[wE,wN,w0],
+ *       "kinds":..},...},
  *     "exits":[{"after":3,"stop":..,"heads":{...}},...]}
  *
  * A window's logit of a head is a * (wE * encoder's head + wN * n-grams + w0)
  * + b; a text's is the highest of its windows, its probability the sigmoid of
- * that, and it is flagged at or over the threshold, a probability too.
+ * that, and it is flagged at or over the threshold, a probability too. With
+ * "kinds" the encoder's head is the highest output of a kind plus that number,
+ * where this is higher than its own.
  * "heads" are those after the last layer. "exits" are those before: a window
  * whose logits are all more than -stop under the logit of the last layer's
  * thresholds is settled there. Numbers only: what a head means is not known
@@ -34,9 +37,11 @@ struct json_t; /* jansson's: only callers of wn_joint_json() need it */
 bool wn_joint_is_name(const char *s, size_t len);
 
 struct wn_joint_head {
-    double mix[3];             /* finite                        */
-    struct wn_calibration cal; /* a > 0: order is kept          */
-    double threshold;          /* 0 .. 1                        */
+    double mix[3];             /* finite                          */
+    struct wn_calibration cal; /* a > 0: order is kept            */
+    double threshold;          /* 0 .. 1                          */
+    bool with_kinds; /* the highest kind may stand for the encoder's head */
+    double kinds;    /* then this is added to it; finite               */
 };
 
 struct wn_joint_exit {
@@ -65,6 +70,9 @@ struct json_t *wn_joint_json(const struct wn_joint *j, enum wn_pooling pooling,
 /* The heads of exit e; early_n: of the last. */
 const struct wn_joint_head *wn_joint_at(const struct wn_joint *j, size_t e);
 
+/* What the encoder's outputs say of head h. */
+float wn_joint_encoder(
+    const struct wn_joint_head *head, size_t h, const float out[WN_OUTPUTS]);
 /* The logit of one window. */
 double wn_joint_logit(
     const struct wn_joint_head *head, double encoder, double ngram);

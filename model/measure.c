@@ -176,6 +176,32 @@ wn_threshold_at_fpr(const double *scores, const int8_t *labels, size_t n,
     return WN_OK;
 }
 
+enum wn_status
+wn_threshold_at_precision(const double *scores, const int8_t *labels, size_t n,
+    double prevalence, double precision, double *ret, struct wn_err *err)
+{
+    struct wn_ranks r;
+    double all[2] = { 0, 0 }, over[2] = { 0, 0 }, t = NAN;
+    enum wn_status rc = wn_ranks_init(&r, scores, labels, n, err);
+
+    if (rc != WN_OK)
+        return rc;
+    for (size_t i = 0; i < r.n; i++)
+        all[r.at[i].label == 1]++;
+    for (size_t i = 0; all[0] > 0 && all[1] > 0 && i < r.n; i++) {
+        double hit, miss;
+
+        over[r.at[i].label == 1]++;
+        hit = prevalence * over[1] / all[1];
+        miss = (1 - prevalence) * over[0] / all[0];
+        if (r.at[i].closes && hit + miss > 0 && hit >= precision * (hit + miss))
+            t = r.at[i].score;
+    }
+    wn_ranks_release(&r);
+    *ret = t;
+    return WN_OK;
+}
+
 /* --- shares --- */
 
 #define Z95 1.959963984540054 /* of the normal distribution, two-sided */

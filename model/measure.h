@@ -37,6 +37,13 @@ enum wn_status wn_measure(const double *scores, const int8_t *labels, size_t n,
 enum wn_status wn_threshold_at_fpr(const double *scores, const int8_t *labels,
     size_t n, double fpr, double *ret, struct wn_err *err);
 
+/* The lowest score at which the precision that wn_precision_at() states is at
+ * least so much: the most recall at that precision. NaN where none is, or
+ * without both classes. */
+enum wn_status wn_threshold_at_precision(const double *scores,
+    const int8_t *labels, size_t n, double prevalence, double precision,
+    double *ret, struct wn_err *err);
+
 /* Wilson's interval of a share of independent rows: it does not collapse at 0
  * or n hits, as resampling does. n 0: NaN. hits may lie between two counts. */
 struct wn_range wn_wilson(double hits, size_t n);

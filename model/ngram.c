@@ -26,9 +26,11 @@ wn_ngram_bag_init(struct wn_ngram_bag *b, struct wn_err *err)
     memset(b, 0, sizeof(*b));
     b->cap = ROWS_MAX;
     b->rows = malloc(b->cap * sizeof(*b->rows));
+    b->words = malloc((WN_NGRAM_CHARS_MAX + 1) * sizeof(*b->words));
     b->chars = malloc((WN_NGRAM_CHARS_MAX + 2) * sizeof(*b->chars));
     b->seen = calloc(WN_NGRAM_ROWS / 64, sizeof(*b->seen));
-    if (b->rows != NULL && b->chars != NULL && b->seen != NULL)
+    if (b->rows != NULL && b->words != NULL && b->chars != NULL &&
+        b->seen != NULL)
         return WN_OK;
     wn_ngram_bag_release(b);
     return wn_fail(err, WN_STOP, "n-grams: out of memory");
@@ -38,6 +40,7 @@ void
 wn_ngram_bag_release(struct wn_ngram_bag *b)
 {
     free(b->rows);
+    free(b->words);
     free(b->chars);
     free(b->seen);
     memset(b, 0, sizeof(*b));
@@ -102,6 +105,12 @@ word_char(int32_t c)
     return word_char_beyond_ascii(c);
 }
 
+static uint32_t
+word_bit(uint64_t h)
+{
+    return (uint32_t)((h * UINT64_C(0xA0761D6478BD642F)) >> 43);
+}
+
 /* Words are runs of letters and digits; any other character is a word, a run
  * of the same one too ("!!!"). *last: the word before, 0 at the start. */
 static void
@@ -111,9 +120,11 @@ add_words(struct wn_ngram_bag *b, const int32_t *c, size_t n, uint64_t *last)
 
     while (i < n) {
         uint64_t h = SEED_WORD;
-        size_t start = i;
+        size_t start = i, rows = b->n;
+        bool is_word = false;
 
         if (word_char(c[i])) {
+            is_word = c[i] != DIGIT;
             for (; i < n && word_char(c[i]); i++)
                 h = mix(h, (uint64_t)c[i]);
         } else {
@@ -122,6 +133,8 @@ add_words(struct wn_ngram_bag *b, const int32_t *c, size_t n, uint64_t *last)
                 i++;
         }
         add(b, h, 0);
+        if (is_word && b->n > rows)
+            b->words[b->words_n++] = word_bit(h);
         add(b, mix(mix(SEED_PAIR, *last), h), 0);
         *last = h;
     }
@@ -157,7 +170,7 @@ wn_ngram_bag_fill(struct wn_ngram_bag *ret, const char *text, size_t len)
     size_t n = 0;
     uint64_t last = 0;
 
-    b->n = 0;
+    b->n = b->words_n = 0;
     for (size_t i = 0, chars = 0; i < len && chars < WN_NGRAM_CHARS_MAX;
          chars++) {
         UChar32 c;
@@ -175,6 +188,7 @@ wn_ngram_bag_fill(struct wn_ngram_bag *ret, const char *text, size_t len)
         b->seen[b->rows[i] / 64] = 0;
     WN_ASSERT(b->n < b->cap);
     ret->n = b->n;
+    ret->words_n = b->words_n;
 }
 
 static enum wn_status
@@ -198,6 +212,7 @@ wn_ngram_open(
 {
     const struct wn_tensor *w = wn_safetensors_find(st, "ngram.weight");
     const struct wn_tensor *s = wn_safetensors_find(st, "ngram.scale");
+    const struct wn_tensor *seen = wn_safetensors_find(st, "ngram.seen");
     enum wn_status rc;
     float scale[2][WN_NGRAM_OUT];
 
@@ -211,9 +226,53 @@ wn_ngram_open(
         if (!isfinite(scale[i / WN_NGRAM_OUT][i % WN_NGRAM_OUT]))
             return wn_fail(err, WN_REJECT,
                 "model.safetensors: tensor 'ngram.scale': not finite");
+    if (seen != NULL &&
+        (seen->dtype != WN_U8 || seen->rank != 2 || seen->shape[0] != 1 ||
+            seen->shape[1] != WN_NGRAM_WORDS / 8))
+        return wn_fail(err, WN_REJECT,
+            "model.safetensors: tensor 'ngram.seen': not (1, %u) of bytes",
+            WN_NGRAM_WORDS / 8);
     ret->weights = w->data;
+    ret->seen = seen != NULL ? seen->data : NULL;
     memcpy(ret->scale, scale, sizeof(scale));
     return WN_OK;
+}
+
+/* Share of words from which on a score counts, and counts whole. In languages
+ * of training nine texts of ten have more than half of theirs, in others as
+ * many have less. */
+#define TRUST_FROM 0.25f
+#define TRUST_TO 0.5f
+
+static bool
+has_bit(const uint8_t *bits, uint32_t i)
+{
+    return (bits[i / 8] >> (i & 7) & 1) != 0;
+}
+
+float
+wn_ngram_trust(const struct wn_ngram *m, const struct wn_ngram_bag *b)
+{
+    size_t seen = 0;
+    float share;
+
+    if (m->seen == NULL || b->words_n == 0)
+        return 1;
+    for (size_t i = 0; i < b->words_n; i++)
+        seen += has_bit(m->seen, b->words[i]);
+    share = (float)seen / (float)b->words_n;
+    return fminf(fmaxf((share - TRUST_FROM) / (TRUST_TO - TRUST_FROM), 0), 1);
+}
+
+void
+wn_ngram_read(const struct wn_ngram *m, const struct wn_ngram_bag *b,
+    float out[WN_NGRAM_OUT])
+{
+    float trust = wn_ngram_trust(m, b);
+
+    wn_ngram_score(m, b->rows, b->n, out);
+    for (size_t h = 0; h < WN_NGRAM_OUT; h++)
+        out[h] *= trust;
 }
 
 void
@@ -233,6 +292,38 @@ wn_ngram_score(const struct wn_ngram *m, const uint32_t *rows, size_t n,
     for (size_t h = 0; h < WN_NGRAM_OUT; h++)
         out[h] = norm * ((float)sum[0][h] * m->scale[0][h] +
                             (float)sum[1][h] * m->scale[1][h]);
+}
+
+enum wn_status
+wn_ngram_words_init(struct wn_ngram_words *w, struct wn_err *err)
+{
+    w->seen = calloc(WN_NGRAM_WORDS / 8, 1);
+    w->in = calloc(WN_NGRAM_WORDS, sizeof(*w->in));
+    if (w->seen != NULL && w->in != NULL)
+        return WN_OK;
+    wn_ngram_words_release(w);
+    return wn_fail(err, WN_STOP, "n-grams: out of memory");
+}
+
+void
+wn_ngram_words_release(struct wn_ngram_words *w)
+{
+    free(w->seen);
+    free(w->in);
+    memset(w, 0, sizeof(*w));
+}
+
+void
+wn_ngram_words_add(
+    struct wn_ngram_words *w, const struct wn_ngram_bag *b, uint32_t text)
+{
+    for (size_t i = 0; i < b->words_n; i++) {
+        uint32_t bit = b->words[i];
+
+        if (w->in[bit] != 0 && w->in[bit] != text)
+            w->seen[bit / 8] |= (uint8_t)(1u << (bit & 7));
+        w->in[bit] = text;
+    }
 }
 
 void

@@ -198,7 +198,7 @@ cost_of_call(const struct wn_cel_node *n)
             n->fn->call == wn_cel_last_index_of_from))
         r.steps = NO_BOUND;
     if (!n->fn->scans && n->kids_n == 2 && n->fn->ret == WN_CEL_INT)
-        r.steps = cap(r.steps + 512); /* the name of a time zone */
+        r.steps = cap(r.steps + 5008); /* the name of a time zone */
     return r;
 }
 

@@ -77,6 +77,9 @@ bool wn_cel_is_kind(const struct wn_cel_type *t, enum wn_cel_kind kind);
 /* May a value of one be a value of the other? */
 bool wn_cel_agree(const struct wn_cel_type *a, const struct wn_cel_type *b);
 bool wn_cel_same_type(const struct wn_cel_type *a, const struct wn_cel_type *b);
+/* The type of both; dyn where they differ, b where a is NULL. */
+const struct wn_cel_type *wn_cel_type_join(
+    const struct wn_cel_type *a, const struct wn_cel_type *b);
 /* May == and != compare them; may < and the like? */
 bool wn_cel_equatable(const struct wn_cel_type *a, const struct wn_cel_type *b);
 bool wn_cel_orderable(const struct wn_cel_type *a, const struct wn_cel_type *b);
@@ -126,8 +129,22 @@ void wn_cel_run_init(struct wn_cel_run *run, const struct wn_value *vars);
 void wn_cel_run_reset(struct wn_cel_run *run);
 void wn_cel_run_release(struct wn_cel_run *run);
 /* Counts n steps; false, and for good, once there are too many. */
-bool wn_cel_charge(struct wn_cel_run *run, uint64_t n);
-bool wn_cel_charge_bytes(struct wn_cel_run *run, size_t n);
+static inline bool
+wn_cel_charge(struct wn_cel_run *run, uint64_t n)
+{
+    if (n > run->steps_max - run->steps) {
+        run->spent = true;
+        run->steps = run->steps_max;
+    } else {
+        run->steps += n;
+    }
+    return !run->spent;
+}
+static inline bool
+wn_cel_charge_bytes(struct wn_cel_run *run, size_t n)
+{
+    return wn_cel_charge(run, n / WN_CEL_STEP_BYTES);
+}
 /* NULL once there is too much. */
 void *wn_cel_scratch(struct wn_cel_run *run, size_t bytes);
 struct wn_cel_value wn_cel_error(const char *why);
@@ -286,7 +303,7 @@ struct wn_cel_lexer {
     size_t len, pos;
     const char *what;       /* "when": what errors call the source */
     struct wn_arena *arena; /* strings with escapes are copied here */
-    struct wn_err *err;
+    struct wn_err *err;     /* NULL: nobody asks why               */
 };
 
 enum wn_status wn_cel_next(struct wn_cel_lexer *lx, struct wn_cel_token *ret);
@@ -397,6 +414,13 @@ struct wn_cel_checker {
     uint32_t locals_n;
 };
 enum wn_status wn_cel_check_node(
+    struct wn_cel_checker *ck, struct wn_cel_node *n);
+/* cel_check_op.c: literals, and operators whose kids are checked. */
+enum wn_status wn_cel_check_list(
+    struct wn_cel_checker *ck, struct wn_cel_node *n);
+enum wn_status wn_cel_check_map(
+    struct wn_cel_checker *ck, struct wn_cel_node *n);
+enum wn_status wn_cel_check_operator(
     struct wn_cel_checker *ck, struct wn_cel_node *n);
 /* The variable of a macro that the name stands for. */
 bool wn_cel_find_local(

@@ -20,6 +20,8 @@ wn_cel_fail(const struct wn_cel_lexer *lx, size_t at, const char *fmt, ...)
     char text[384];
     va_list ap;
 
+    if (lx->err == NULL)
+        return WN_REJECT;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);

@@ -11,7 +11,7 @@
 #define NO_CHAR UINT32_MAX
 #define VISITS_STEP 16 /* places visited in one step of the run */
 
-/* Stands on the stack: 40 KiB. */
+/* Stands on the stack: 80 KiB. */
 struct walk {
     const struct wn_cel_regex *re;
     uint32_t prev, next; /* the characters around the place */
@@ -124,6 +124,18 @@ advance(struct walk *w)
     w->visits += w->live_n;
 }
 
+static bool
+may_begin(const struct walk *w)
+{
+    const struct wn_cel_regex *re = w->re;
+
+    if (!re->first_known)
+        return true;
+    if (w->next == NO_CHAR)
+        return false;
+    return w->next >= 128 || (re->first[w->next >> 6] >> (w->next & 63) & 1);
+}
+
 /* Follows every way that is open here, and a new one from the start. */
 static bool
 arrive(struct walk *w)
@@ -133,7 +145,8 @@ arrive(struct walk *w)
     for (uint16_t i = 0; i < w->wanted_n; i++)
         if (follow(w, w->wanted[i]))
             return true;
-    return follow(w, 0);
+    w->visits++;
+    return may_begin(w) && follow(w, 0);
 }
 
 static bool

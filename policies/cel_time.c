@@ -344,7 +344,7 @@ named_zone(struct wn_str s, int64_t at, int64_t *ret)
     return U_SUCCESS(rc);
 }
 
-#define ZONE_STEPS 256 /* what a name costs to look up */
+#define ZONE_STEPS 5000 /* what a name costs to look up */
 
 /* The time as if its zone were UTC; args[1] is the zone, where there is one. */
 static bool

@@ -145,3 +145,11 @@ wn_cel_orderable(const struct wn_cel_type *a, const struct wn_cel_type *b)
         return false;
     return has_order(a->kind) && has_order(b->kind);
 }
+
+const struct wn_cel_type *
+wn_cel_type_join(const struct wn_cel_type *a, const struct wn_cel_type *b)
+{
+    if (a == NULL)
+        return b;
+    return wn_cel_same_type(a, b) ? a : &wn_cel_types[WN_CEL_DYN];
+}

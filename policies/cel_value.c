@@ -46,24 +46,6 @@ wn_cel_run_release(struct wn_cel_run *run)
     wn_arena_release(&run->more);
 }
 
-bool
-wn_cel_charge(struct wn_cel_run *run, uint64_t n)
-{
-    if (n > run->steps_max - run->steps) {
-        run->spent = true;
-        run->steps = run->steps_max;
-    } else {
-        run->steps += n;
-    }
-    return !run->spent;
-}
-
-bool
-wn_cel_charge_bytes(struct wn_cel_run *run, size_t n)
-{
-    return wn_cel_charge(run, n / WN_CEL_STEP_BYTES);
-}
-
 /* What is large goes to the arena, at most WN_CEL_BUILD_MAX of it; writing
  * it costs what reading it does. */
 void *

@@ -39,12 +39,12 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-explain bench-encoder bench-service bench-train bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-explain bench-policy bench-encoder bench-service bench-train bench-precision bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
-bench: bench-store bench-tokenizer bench-explain bench-encoder bench-service
+bench: bench-store bench-tokenizer bench-explain bench-policy bench-encoder bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done
 
@@ -52,6 +52,20 @@ bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 WEIGHTS ?= model/weights/winnow
 bench-explain: $(BUILD)/tests/bench/classifier_explain
 	@$< $(WEIGHTS)
+
+# make bench-policy [RULES=1000 POSTS=100000]: the policy engine beside cel-go, which GO (1.23 or newer) builds
+GO ?= go
+RULES ?= 1000
+POSTS ?= 100000
+POLICY_DIR = build/bench/policy/$(RULES)-$(POSTS)
+$(POLICY_DIR)/posts.jsonl: tests/bench/policy/corpus.py tests/bench/posts.py
+	@python3 -B $< $(RULES) $(POSTS) $(@D)
+$(POLICY_DIR)/celgo: $(wildcard tests/bench/policy/celgo/*)
+	@command -v $(GO) >/dev/null || { echo "bench-policy: wants Go 1.23 or newer (GO=...) for cel-go" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cd tests/bench/policy/celgo && $(GO) build -o $(abspath $@) .
+bench-policy: $(BUILD)/tests/bench/policies_eval $(POLICY_DIR)/celgo $(POLICY_DIR)/posts.jsonl
+	@python3 -B tests/bench/policy/bench.py --build $(BUILD) --folder $(POLICY_DIR)
 
 # what is measured beside us, pinned, in a folder of its own
 BENCH_PYTHON := build/bench/venv/bin/python

@@ -3,11 +3,10 @@
  * lines that this program makes from the same recipe as make_golden.py, and
  * for what is not WordPiece 4,000 more (make_tokenizers.py).
  *
- * WordPiece's vocabulary is that of the weights (WN_TEST_WEIGHTS_DIR, or
- * model/weights/winnow), and then one of single letters: where the first says
- * [UNK] to a whole word, the second shows each character and their order.
- * WN_TEST_E5_DIR names the folder of multilingual-e5-small. Runs in the
- * repository's root.
+ * WordPiece's vocabulary is that of all-MiniLM-L6-v2 (wordpiece/), and then
+ * one of single letters: where the first says [UNK] to a whole word, the second
+ * shows each character and their order. WN_TEST_E5_DIR names the folder of
+ * multilingual-e5-small. Runs in the repository's root.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,14 +21,7 @@
 #include "tests/lib/test.h"
 
 #define GOLDEN "tests/golden/"
-
-static const char *
-weights_dir(void)
-{
-    const char *dir = getenv("WN_TEST_WEIGHTS_DIR");
-
-    return dir == NULL || dir[0] == '\0' ? "model/weights/winnow" : dir;
-}
+#define WORDPIECE GOLDEN "wordpiece"
 
 static uint32_t
 fnv(const void *data, size_t len, uint32_t hash)
@@ -240,7 +232,7 @@ static void
 corpus_has_the_ids_of_the_reference(void **state)
 {
     (void)state;
-    check_corpus(weights_dir(), GOLDEN "tokens.u32", false);
+    check_corpus(WORDPIECE, GOLDEN "tokens.u32", false);
 }
 
 /* An added token, which no line has, makes WordPiece go step by step. */
@@ -256,8 +248,7 @@ corpus_has_the_same_ids_step_by_step(void **state)
     FILE *f;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/vocab.txt", weights_dir());
-    vocab = realpath(path, NULL);
+    vocab = realpath(WORDPIECE "/vocab.txt", NULL);
     assert_non_null(vocab);
     snprintf(path, sizeof(path), "%s/vocab.txt", wn_test_dir());
     assert_int_equal(symlink(vocab, path), 0);
@@ -351,7 +342,7 @@ static void
 samples_have_the_ids_of_the_reference(void **state)
 {
     (void)state;
-    check_samples(weights_dir(), GOLDEN "tokens.jsonl");
+    check_samples(WORDPIECE, GOLDEN "tokens.jsonl");
     check_samples(GOLDEN "xlm_roberta", GOLDEN "xlm_roberta/tokens.jsonl");
     check_samples(GOLDEN "roberta", GOLDEN "roberta/tokens.jsonl");
 }

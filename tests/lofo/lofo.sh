@@ -43,19 +43,32 @@ echo "$families" | while read -r name sources; do
         rm -rf "$out/$name.tuned"
     fi
     rows "$sources" >"$out/$name.jsonl"
-    "$w" eval "$out/$name.jsonl" --weights "$out/$name" --json "$out/$name.part" >/dev/null
+    "$w" eval "$out/$name.jsonl" --weights "$out/$name" --parts --at fpr=0.05 --json "$out/$name.part" >/dev/null
     rm "$out/$name.jsonl"
     mv "$out/$name.part" "$out/$name.json"
 done
 
-# A pair counts with at least 50 positives and 200 negatives.
-printf '%-10s %-16s %7s %7s %7s %18s %7s %7s\n' head family pos neg auc 'recall (95 %)' fpr counts
+# A pair counts with at least 50 positives and 200 negatives. own: the fold's threshold, from the other families' dev; at 5 %: the
+# threshold that lets 5 % of the family's negatives through, and the recall there; encoder: its AUC alone; linear: recall of
+# ngram.py's reader, where it was run.
+row() { # FAMILY
+    other=$out/$1.ngram.json
+    [ -s "$other" ] || other=/dev/null
+    jq -r --arg family "$1" --slurpfile n "$other" '.heads | to_entries[] | .key as $head | .value as $v | $v.all |
+        select(.pos > 0 or .neg >= 200) |
+        [$head, $family, .pos, .neg, .auc // "-", .auc_encoder // "-", $v.points[0].threshold, .at[0].recall // "-",
+         (.at[0].recall_ci // ["-", "-"])[], .at[0].fpr // "-", $v.points[1].threshold, .at[1].recall // "-",
+         ($n[0][$head].recall // "-")] | @tsv' "$out/$1.json"
+}
+printf '%-8s %-15s %6s %6s %6s %7s %6s %6s %-13s %6s %6s %6s %6s\n' head family pos neg auc encoder own recall '' fpr 'at 5%' recall linear
 for f in "$out"/*.json; do
-    jq -r --arg family "$(basename "$f" .json)" '.heads | to_entries[] | select(.value.all.positives > 0 or .value.all.negatives >= 200) |
-        [.key, $family, .value.all.positives, .value.all.negatives, .value.all.auc, .value.all.at[0].recall,
-         (.value.all.at[0].recall_ci // [null, null])[0], (.value.all.at[0].recall_ci // [null, null])[1], .value.all.at[0].fpr] | @tsv' "$f"
-done | sort | awk -F '\t' '{ yes = $3 >= 50 && $4 >= 200
-    printf "%-10s %-16s %7d %7d %7s %6s (%s-%s) %7s %7s\n", $1, $2, $3, $4, substr($5, 1, 6), substr($6, 1, 6), substr($7, 1, 5), substr($8, 1, 5), substr($9, 1, 6), yes ? "yes" : "no"
-    if (yes) { n[$1]++; r[$1] += $6; all++; sum += $6 } }
+    case $f in *.ngram.json) ;; *) row "$(basename "$f" .json)" ;; esac
+done | sort | awk -F '\t' '
+    function n4(x) { return x == "-" ? x : sprintf("%.4f", x) }
+    { yes = $3 >= 50 && $4 >= 200
+      printf "%-8s %-15s %6d %6d %6s %7s %6s %6s %6s-%-6s %6s %6s %6s %6s%s\n", $1, $2, $3, $4, n4($5), n4($6), n4($7), n4($8), n4($9), n4($10),
+          n4($11), n4($12), n4($13), n4($14), yes ? "" : " *"
+      if (yes) { n[$1]++; r[$1] += $8; all++; sum += $8; if ($14 != "-") { both++; ours += $8; linear += $14 } } }
     END { for (h in n) printf "mean recall of %s: %.3f over %d\n", h, r[h] / n[h], n[h]
-          if (all) printf "mean recall over %d pairs: %.3f\n", all, sum / all }'
+          if (all) printf "mean recall over %d pairs: %.3f (* does not count)\n", all, sum / all
+          if (both) printf "over %d pairs: %.3f, linear %.3f\n", both, ours / both, linear / both }'

@@ -34,6 +34,8 @@ open_with(double stop, double threshold)
     j.early[0].stop = stop;
     for (size_t h = 0; h < WN_HEADS; h++)
         j.head[h].mix[0] = j.head[h].mix[1] = 0.5;
+    j.head[WN_BAIT].with_kinds = true;
+    j.head[WN_BAIT].kinds = -4;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
     for (size_t h = 0; h < WN_HEADS; h++) {
         j.head[h].threshold = threshold;
@@ -81,16 +83,24 @@ score(const struct wn_item *item, size_t h)
 }
 
 static void
-run_all(struct wn_classifier *c, struct wn_item **items, size_t batch)
+run_shed(
+    struct wn_classifier *c, struct wn_item **items, size_t batch, size_t shed)
 {
     struct wn_scorer *s;
 
     assert_wn_ok(wn_scorer_new(&s, c, 4, &err), &err);
+    wn_scorer_shed(s, shed);
     for (size_t i = 0; i < ITEMS; i++)
         items[i] = item_of(i);
     for (size_t i = 0; i < ITEMS; i += batch)
         assert_wn_ok(wn_scorer_run(s, items + i, batch, &err), &err);
     wn_scorer_free(s);
+}
+
+static void
+run_all(struct wn_classifier *c, struct wn_item **items, size_t batch)
+{
+    run_shed(c, items, batch, 0);
 }
 
 static void
@@ -173,14 +183,15 @@ logits_by_hand(struct by_hand *b, const struct wn_item *item,
         &err);
     assert_int_equal(b->r.windows.n, 1);
     bag = wn_reading_bag(&b->r, 0);
-    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    wn_ngram_read(&b->ngram, bag, ngram);
     offsets[1] = w->n;
     wn_encoder_run_exits(b->e, b->w, w->ids, offsets, 1, &exits, last);
     for (size_t e = 0; e < 2; e++) {
         wn_heads_score(&b->heads, e, e == 0 ? b->early : last, out);
         for (size_t h = 0; h < WN_HEADS; h++)
-            ret[e][h] =
-                wn_joint_logit(&wn_joint_at(&b->joint, e)[h], out[h], ngram[h]);
+            ret[e][h] = wn_joint_logit(&wn_joint_at(&b->joint, e)[h],
+                wn_joint_encoder(&wn_joint_at(&b->joint, e)[h], h, out),
+                ngram[h]);
         for (size_t k = 0; k < WN_BAITS; k++)
             kinds[e][k] = out[WN_HEADS + k];
     }
@@ -357,10 +368,159 @@ a_depth_that_is_asked_for_is_that_of_every_text(void **state)
     wn_classifier_free(c);
 }
 
+/* Weights that are read in another way are, for a verdict, other weights. */
+static void
+a_version_says_how_the_weights_are_read(void **state)
+{
+    static const struct wn_encoder_conf exact = { WN_ISAS - 1, WN_FP32 };
+    struct wn_classifier *c = open_with(-1, 0.9), *d;
+    char usual[96], want[128];
+
+    (void)state;
+    snprintf(usual, sizeof(usual), "%s", wn_classifier_version(c));
+    assert_null(strchr(usual, '+'));
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    snprintf(want, sizeof(want), "%s+depth=1", usual);
+    assert_string_equal(wn_classifier_version(c), want);
+    assert_wn_ok(wn_classifier_depth(c, "auto", &err), &err);
+    assert_string_equal(wn_classifier_version(c), usual);
+    wn_classifier_free(c);
+    assert_wn_ok(wn_classifier_open(&d, dir, &exact, &err), &err);
+    snprintf(want, sizeof(want), "%s+fp32", usual);
+    assert_string_equal(wn_classifier_version(d), want);
+    assert_wn_ok(wn_classifier_depth(d, "2", &err), &err);
+    snprintf(want, sizeof(want), "%s+depth=2+fp32", usual);
+    assert_string_equal(wn_classifier_version(d), want);
+    wn_classifier_free(d);
+}
+
+static void
+another_depth_forgets_what_was_said_at_the_last(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *items[ITEMS];
+
+    (void)state;
+    assert_wn_ok(wn_classifier_cache(c, 4 * ITEMS, &err), &err);
+    run_all(c, items, 20);
+    free_all(items);
+    check_asked_for(c, "1", 0.5);
+    check_asked_for(c, "2", 0.9);
+    wn_classifier_free(c);
+}
+
+/* --- shedding --- */
+
+static void
+assert_same(const struct wn_item *a, const struct wn_item *b)
+{
+    assert_int_equal(depth(a), depth(b));
+    assert_int_equal(a->outcome, b->outcome);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        assert_true(fabs(score(a, h) - score(b, h)) < 1e-6);
+        assert_int_equal(
+            a->sig.v[WN_SIG_FLAG_SPAM + h].b, b->sig.v[WN_SIG_FLAG_SPAM + h].b);
+    }
+}
+
+/* What is settled anyway is what it was; the others get what the early exit
+ * says, and say that it was not all. */
+static void
+only_a_text_that_would_have_gone_on_is_degraded(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *whole[ITEMS], *shed[ITEMS], *early[ITEMS];
+    size_t cut = 0, flags = 0;
+
+    (void)state;
+    run_all(c, whole, 20);
+    run_shed(c, shed, 20, 1);
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    run_all(c, early, 20);
+    for (size_t i = 0; i < ITEMS; i++) {
+        assert_int_equal(depth(shed[i]), EARLY);
+        if (depth(whole[i]) == EARLY) {
+            assert_same(whole[i], shed[i]);
+            continue;
+        }
+        cut++;
+        assert_int_equal(shed[i]->outcome, WN_DEGRADED);
+        assert_int_equal(shed[i]->skipped, WN_SKIPPED_DEPTH);
+        early[i]->outcome = WN_DEGRADED;
+        assert_same(early[i], shed[i]);
+        for (size_t h = 0; h < WN_HEADS; h++)
+            flags += shed[i]->sig.v[WN_SIG_FLAG_SPAM + h].b;
+    }
+    assert_true(cut > 10 && cut < ITEMS - 10);
+    assert_true(flags > 0);
+    free_all(whole);
+    free_all(shed);
+    free_all(early);
+    wn_classifier_free(c);
+}
+
+static void
+a_depth_that_is_asked_for_is_shed_too(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *items[ITEMS];
+    struct wn_scorer *s;
+
+    (void)state;
+    assert_wn_ok(wn_classifier_depth(c, "2", &err), &err);
+    assert_wn_ok(wn_scorer_new(&s, c, 4, &err), &err);
+    assert_int_equal(wn_scorer_sheds(s), 1);
+    wn_scorer_free(s);
+    run_shed(c, items, 20, 7); /* no more than there are */
+    for (size_t i = 0; i < ITEMS; i++) {
+        assert_int_equal(depth(items[i]), EARLY);
+        assert_int_equal(items[i]->skipped, WN_SKIPPED_DEPTH);
+    }
+    free_all(items);
+    assert_wn_ok(wn_classifier_depth(c, "1", &err), &err);
+    run_shed(c, items, 20, 1);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_int_equal(items[i]->outcome, WN_SCORED);
+    free_all(items);
+    wn_classifier_free(c);
+}
+
+/* What was cut short is read again; what was read to its end stays known. */
+static void
+the_cache_gives_no_less_than_is_asked(void **state)
+{
+    struct wn_classifier *c = open_with(-1, 0.9);
+    struct wn_item *whole[ITEMS], *items[ITEMS];
+
+    (void)state;
+    run_all(c, whole, 20);
+    assert_wn_ok(wn_classifier_cache(c, 16 * ITEMS, &err), &err);
+    for (int round = 0; round < 2; round++) { /* second: from the cache */
+        run_shed(c, items, 20, 1);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_int_equal(
+                items[i]->outcome == WN_DEGRADED, depth(whole[i]) != EARLY);
+        free_all(items);
+    }
+    for (size_t shed = 0; shed < 2; shed++) {
+        run_shed(c, items, 20, shed);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_same(whole[i], items[i]);
+        free_all(items);
+    }
+    free_all(whole);
+    wn_classifier_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_text_stops_where_every_head_is_far_under_its_threshold),
     cmocka_unit_test(company_changes_neither_depth_nor_score),
     cmocka_unit_test(what_is_over_its_threshold_never_stops),
     cmocka_unit_test(a_depth_that_is_asked_for_is_that_of_every_text),
+    cmocka_unit_test(a_version_says_how_the_weights_are_read),
+    cmocka_unit_test(another_depth_forgets_what_was_said_at_the_last),
+    cmocka_unit_test(only_a_text_that_would_have_gone_on_is_degraded),
+    cmocka_unit_test(a_depth_that_is_asked_for_is_shed_too),
+    cmocka_unit_test(the_cache_gives_no_less_than_is_asked),
 };
 WN_TEST_MAIN("classifier_depth", tests)

@@ -1,7 +1,7 @@
 /*
  * Explanations: on a small folder of weights every number is made again by
- * hand, from the two readers alone; on the shipped weights a planted word
- * comes first. And what any text may do to them, which is nothing.
+ * hand, from the two readers alone; on weights that know a few words, these
+ * come first. And what any text may do to them, which is nothing.
  */
 #include <math.h>
 #include <sys/stat.h>
@@ -21,10 +21,31 @@
 #define WINDOWS 4
 #define WORDS 20 /* of at most three tokens: one window holds them */
 #define EARLY 1
-#define SHIPPED "model/weights/winnow"
 
 static struct wn_err err;
 static char plain[4200], exits[4200]; /* folders: without, and with one */
+static char planted[4200];            /* n-grams of known[] alone       */
+
+static const struct wn_weights_word known[] = { { WN_SCAM, "crypto" },
+    { WN_SCAM, "airdrop" }, { WN_SPAM, "giveaway" },
+    { WN_SPAM, "t.me/freecoins" } };
+
+/* The n-grams decide: this encoder makes something of every word. */
+static void
+make_planted(void)
+{
+    struct wn_joint j;
+
+    snprintf(planted, sizeof(planted), "%s/planted", wn_test_dir());
+    mkdir(planted, 0700);
+    wn_weights_joint(&j);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        j.head[h].mix[0] = 0.05;
+        j.head[h].mix[1] = 5;
+    }
+    wn_weights_make_planted(
+        planted, &j, known, sizeof(known) / sizeof(known[0]));
+}
 
 static int
 setup(void **state)
@@ -42,9 +63,12 @@ setup(void **state)
     wn_weights_make(plain, &j);
     j.early_n = 1;
     j.early[0].after = EARLY;
+    j.head[WN_BAIT].with_kinds = true;
+    j.head[WN_BAIT].kinds = 0.25;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
     j.early[0].head[WN_SCAM].mix[1] = 0.5;
     wn_weights_make(exits, &j);
+    make_planted();
     return 0;
 }
 
@@ -288,12 +312,13 @@ logit_by_hand(
     int32_t ids[128];
 
     wn_ngram_bag_fill(&b->bag, text, join(b, without, text));
-    wn_ngram_score(&b->ngram, b->bag.rows, b->bag.n, ngram);
+    wn_ngram_read(&b->ngram, &b->bag, ngram);
     offsets[1] = ids_by_hand(b, without, ids);
     wn_encoder_run_exits(b->e, b->w, ids, offsets, 1, &all, last);
     wn_heads_score(&b->heads, e, e + 1 < b->heads.exits ? b->early : last, out);
-    return wn_joint_logit(
-        &wn_joint_at(&b->joint, e)[head], out[head], ngram[head]);
+    return wn_joint_logit(&wn_joint_at(&b->joint, e)[head],
+        wn_joint_encoder(&wn_joint_at(&b->joint, e)[head], head, out),
+        ngram[head]);
 }
 
 static double
@@ -530,19 +555,19 @@ the_highest_window_is_explained(void **state)
     desk_close(d);
 }
 
-/* Eighty words in one window of the shipped weights: the n-grams choose which
- * are read, and a planted one at the end is not overlooked. */
+/* Eighty words in one window: the n-grams choose which are read, and a known
+ * one at the end is not overlooked. */
 static void
 of_many_words_sixty_four_are_read_and_the_rest_is_named(void **state)
 {
     static const char text[] =
-        "the cat sat on a big red mat and then it went out to see what was new "
-        "in my old garden where we grow green beans for our dinner with some "
-        "milk or tea but not too much sugar because they say that is bad when "
-        "you are over forty so he may eat one small apple each day after his "
-        "long walk up hill past her white house near this cold lake by noon "
-        "airdrop";
-    struct desk *d = desk_open(SHIPPED, "auto");
+        "the a an of to and in is you for on with this that it be are was have "
+        "free now today please like friend good best new old first last day "
+        "week year world people life work home help thank hello morning night "
+        "dinner coffee weather rain sun train late team game book film story "
+        "question reason because note yes no why what when where who how one "
+        "two three paper dog cat garden crypto";
+    struct desk *d = desk_open(planted, "auto");
     const struct wn_explanation *e = explain(d, WN_SCAM, text);
     size_t left_out = 0;
 
@@ -553,7 +578,7 @@ of_many_words_sixty_four_are_read_and_the_rest_is_named(void **state)
         left_out += e->places[k].word == WN_EXPLAIN_LEFT_OUT;
     assert_true(e->places_n > WN_EXPLAIN_WORDS_MAX);
     assert_true(left_out > 0);
-    assert_str(e->words[0].text, "airdrop");
+    assert_str(e->words[0].text, "crypto");
     desk_close(d);
 }
 
@@ -561,34 +586,22 @@ of_many_words_sixty_four_are_read_and_the_rest_is_named(void **state)
 
 /* Texts about nothing of the kind, but for one word. */
 static void
-a_planted_word_that_carries_the_score_comes_first(void **state)
+a_word_that_carries_the_score_comes_first(void **state)
 {
-    static const struct {
-        enum wn_head head;
-        const char *text, *word;
-    } planted[] = {
-        { WN_SCAM,
-            "We walked along the river this morning, then airdrop and home for "
-            "tea.",
-            "airdrop" },
-        { WN_SPAM,
-            "My sister baked bread on Sunday and the whole house smelled of "
-            "giveaway until the evening.",
-            "giveaway" },
-        { WN_SPAM,
-            "The bus was late again, so I read two chapters; t.me/freecoins "
-            "and the rain stopped at noon.",
-            "t.me/freecoins" },
+    static const char *const texts[] = {
+        "We sat in the sun today, then crypto and home.",
+        "We walked by the river, then airdrop and home for tea.",
+        "My sister baked and the house smelled of giveaway all day.",
+        "The bus was late, so I read; t.me/freecoins and the rain stopped.",
     };
-    struct desk *d = desk_open(SHIPPED, "auto");
+    struct desk *d = desk_open(planted, "auto");
 
     (void)state;
-    for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
-        const struct wn_explanation *e =
-            explain(d, planted[i].head, planted[i].text);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const struct wn_explanation *e = explain(d, known[i].head, texts[i]);
 
         check(e);
-        assert_str(e->words[0].text, planted[i].word);
+        assert_str(e->words[0].text, known[i].word);
         assert_true(e->words[0].weight > 0.5);
     }
     desk_close(d);
@@ -764,7 +777,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(words_are_of_the_hardened_text),
     cmocka_unit_test(the_highest_window_is_explained),
     cmocka_unit_test(of_many_words_sixty_four_are_read_and_the_rest_is_named),
-    cmocka_unit_test(a_planted_word_that_carries_the_score_comes_first),
+    cmocka_unit_test(a_word_that_carries_the_score_comes_first),
     cmocka_unit_test(the_head_is_a_flagged_one_if_there_is_one),
     cmocka_unit_test(
         the_same_text_gives_the_same_numbers_and_no_cache_is_touched),

@@ -183,10 +183,11 @@ struct by_hand {
 static void
 open_by_hand(struct by_hand *b)
 {
+    static const struct wn_encoder_conf served = { WN_ISAS - 1, WN_INT8 };
     const struct wn_encoder_shape *shape;
     const struct wn_safetensors *file;
 
-    assert_wn_ok(wn_encoder_open(&b->encoder, dir, NULL, &err), &err);
+    assert_wn_ok(wn_encoder_open(&b->encoder, dir, &served, &err), &err);
     assert_wn_ok(wn_tokenizer_open(&b->tokenizer, dir, &err), &err);
     assert_wn_ok(wn_workspace_new(&b->work, b->encoder, 128, &err), &err);
     shape = wn_encoder_shape(b->encoder);
@@ -224,7 +225,7 @@ window_by_hand(struct by_hand *b, size_t i, struct wn_parts *ret)
 
     wn_encoder_run(b->encoder, b->work, w->ids, offsets, 1, pooled, NULL);
     wn_heads_score(&b->heads, 0, pooled, encoder);
-    wn_ngram_score(&b->ngram, bag->rows, bag->n, ngram);
+    wn_ngram_read(&b->ngram, bag, ngram);
     for (size_t h = 0; h < WN_HEADS; h++) {
         ret->encoder[h] = encoder[h];
         ret->ngram[h] = ngram[h];
@@ -700,6 +701,38 @@ a_full_cache_forgets_and_never_confuses(void **state)
     wn_cache_free(c);
 }
 
+/* 512 places, 64 sets of 8: of a set's nine the one that was longest unused
+ * goes. */
+static void
+the_longest_unused_of_a_set_makes_room(void **state)
+{
+    enum { SET = 8, MORE = 1 };
+    struct wn_cache *c = wn_cache_new(1);
+    struct wn_said said = { .depth = 6 }, got;
+    uint8_t keys[SET + MORE][WN_CACHE_KEY], key[WN_CACHE_KEY];
+    size_t n = 0;
+
+    (void)state;
+    assert_non_null(c);
+    for (uint32_t i = 0; n < SET + MORE; i++) {
+        wn_cache_key(c, (const char *)&i, sizeof(i), NULL, 0, false, key);
+        if (key[0] % 64 == 0)
+            memcpy(keys[n++], key, sizeof(key));
+    }
+    for (size_t i = 0; i < SET; i++)
+        wn_cache_put(c, keys[i], &said);
+    assert_true(wn_cache_get(c, keys[0], &got)); /* keys[1] is the oldest */
+    said.depth = 3;
+    wn_cache_put(c, keys[2], &said); /* again: takes no room */
+    wn_cache_put(c, keys[SET], &said);
+    assert_false(wn_cache_get(c, keys[1], &got));
+    for (size_t i = 0; i < SET + MORE; i++)
+        assert_true(i == 1 || wn_cache_get(c, keys[i], &got));
+    assert_true(wn_cache_get(c, keys[2], &got));
+    assert_int_equal(got.depth, 3);
+    wn_cache_free(c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_score_does_not_depend_on_the_batch),
     cmocka_unit_test(the_highest_window_is_the_score_of_a_text),
@@ -716,6 +749,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(
         a_text_that_comes_again_costs_no_encoder_and_scores_the_same),
     cmocka_unit_test(a_full_cache_forgets_and_never_confuses),
+    cmocka_unit_test(the_longest_unused_of_a_set_makes_room),
     cmocka_unit_test(a_batch_is_one_call_of_the_encoder_and_a_text_an_item),
 };
 

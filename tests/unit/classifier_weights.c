@@ -138,6 +138,18 @@ a_version_changes_with_every_file_that_a_score_depends_on(void **state)
     assert_string_not_equal(config, settings);
 }
 
+/* What the tests of this folder run on is what serves posts. */
+static void
+small_weights_run_in_int8(void **state)
+{
+    struct wn_classifier *c = NULL;
+
+    (void)state;
+    assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
+    assert_non_null(strstr(wn_classifier_kernels(c), "int8"));
+    wn_classifier_free(c);
+}
+
 /* --- config.json --- */
 
 /* Sets the member at `path` ("heads.spam.a") of "winnow" to what `value` says
@@ -198,6 +210,8 @@ weights_with_a_wrong_config_are_refused(void **state)
         { "winnow.heads.scam.threshold", "1.01", "threshold" },
         { "winnow.heads.scam.threshold", "-0.01", "threshold" },
         { "winnow.heads.scam.threshold", "\"0.5\"", "threshold" },
+        { "winnow.heads.bait.kinds", "null", "winnow.heads.bait.kinds" },
+        { "winnow.heads.bait.kinds", "1", "counts kinds" },
         { "winnow.heads.spam.mix", "[1, 1]", "mix" },
         { "winnow.heads.spam.mix", "[1, 1, 0, 0]", "mix" },
         { "winnow.heads.spam.mix", "[1, \"1\", 0]", "mix" },
@@ -214,7 +228,7 @@ weights_with_a_wrong_config_are_refused(void **state)
             "}}]",
             "winnow.exits are not those of model.safetensors" },
         { "vocab_size", "100", "word_embeddings" },
-        { "hidden_size", "64", "model.safetensors" },
+        { "hidden_size", "128", "model.safetensors" },
         { "max_position_embeddings", "8", "position" },
     };
 
@@ -357,6 +371,7 @@ weights_are_good_in_the_end(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(weights_say_their_thresholds),
+    cmocka_unit_test(small_weights_run_in_int8),
     cmocka_unit_test(a_version_changes_with_every_file_that_a_score_depends_on),
     cmocka_unit_test(weights_with_a_wrong_config_are_refused),
     cmocka_unit_test(weights_with_a_number_beyond_all_bounds_are_refused),

@@ -5,10 +5,9 @@
  */
 #include "tests/unit/cmd_eval_kit.h"
 
-/* Eval's own run may round a score otherwise than the run it is held against:
- * by so much, and two scores that are nearer than twice that may change places.
- */
-#define ROUNDING 1e-6
+/* What a row says differs by less than this with what is scored beside it;
+ * two scores that are nearer than twice that may change places. */
+#define COMPANY 5e-5
 
 static void
 assert_between(const json_t *cell, const char *name, double low, double high)
@@ -20,8 +19,8 @@ assert_between(const json_t *cell, const char *name, double low, double high)
         return;
     }
     assert_true(json_is_number(v));
-    if (json_number_value(v) < low - ROUNDING ||
-        json_number_value(v) > high + ROUNDING)
+    if (json_number_value(v) < low - COMPANY ||
+        json_number_value(v) > high + COMPANY)
         fail_msg(
             "%s is %f, not %f to %f", name, json_number_value(v), low, high);
 }
@@ -88,7 +87,7 @@ static void
 count_win(double positive, double negative, double *low, double *high)
 {
     double d = positive - negative;
-    bool may_swap = d != 0 && fabs(d) < 2 * ROUNDING;
+    bool may_swap = d != 0 && fabs(d) < 2 * COMPANY;
     double win = d > 0 ? 1 : d == 0 ? 0.5 : 0;
 
     *low += may_swap ? 0 : win;
@@ -235,9 +234,6 @@ eval_counts_flags_of_benign_rows_as_the_service_does(void **state)
     json_decref(root);
 }
 
-/* What a row says differs by less than this with what is scored beside it. */
-#define COMPANY 5e-5
-
 /* At most that share of dev's negatives is over, and more would be with the
  * next lower score. The rate on all rows is what lies over it. */
 static void
@@ -303,6 +299,44 @@ eval_takes_thresholds_from_dev(void **state)
     assert_int_equal(run(args), 1);
 }
 
+/* Thresholds that are asked for, of dev and of the data themselves. */
+static void
+eval_finds_thresholds_that_are_asked_for(void **state)
+{
+    char args[20000], asked[4300];
+    json_t *root;
+
+    (void)state;
+    snprintf(args, sizeof(args),
+        "'%s' '%s' --dev '%s' --at fpr=0.2 --json - --weights '%s'", plain,
+        gzipped, gzipped, weights);
+    root = json_of(args);
+    for (size_t h = 0; h < WN_HEADS; h++)
+        check_point(member(root, "heads", wn_head_names[h], NULL), 3, h, 0.2);
+    json_decref(root);
+
+    snprintf(asked, sizeof(asked), "%s/asked.scores", wn_test_dir());
+    snprintf(args, sizeof(args), "'%s' --scores '%s' --weights '%s' --json -",
+        plain, asked, weights);
+    json_decref(json_of(args));
+    snprintf(args, sizeof(args),
+        "'%s' --from '%s' --prevalence 0.3 --at precision=0.4 --json -", plain,
+        asked);
+    root = json_of(args);
+    for (size_t h = 0; h < WN_HEADS; h++) {
+        const json_t *head = member(root, "heads", wn_head_names[h], NULL);
+        const json_t *p = json_array_get(json_object_get(head, "points"), 1);
+        const json_t *at = json_array_get(member(head, "all", "at", NULL), 1);
+
+        assert_number(p, "precision", 0.4);
+        assert_null(json_object_get(p, "dev_fpr"));
+        if (json_is_number(json_object_get(p, "logit")))
+            assert_true(json_number_value(json_object_get(at, "precision")) >=
+                        0.4 - 1e-9);
+    }
+    json_decref(root);
+}
+
 /* --- attacks --- */
 
 static void
@@ -350,6 +384,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(eval_prints_what_brute_force_says),
     cmocka_unit_test(eval_counts_flags_of_benign_rows_as_the_service_does),
     cmocka_unit_test(eval_takes_thresholds_from_dev),
+    cmocka_unit_test(eval_finds_thresholds_that_are_asked_for),
     cmocka_unit_test(eval_attacks_a_sample),
 };
 

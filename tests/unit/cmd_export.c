@@ -117,7 +117,7 @@ make_weights(void **state)
     j.early[0].after = 1;
     j.early[0].stop = -1e9;
     memcpy(j.early[0].head, j.head, sizeof(j.head));
-    wn_weights_make(weights, &j);
+    wn_weights_make_golden(weights, &j);
     assert_non_null(f);
     for (size_t i = 0; i < TEXTS; i++) {
         texts[i] =

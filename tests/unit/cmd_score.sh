@@ -104,14 +104,17 @@ printf 'from standard input' | "$w" score - | grep -q 'from standard input' || w
 "$w" score --json 'one text' 'two texts' | grep -c '^{"id":"[12]","scores":{' | grep -qx 2 || wrong '--json of two texts'
 
 # --explain: the heaviest word first, of the head that is named or of a flagged one; both forms of JSON have the member
-text='We walked along the river this morning, then airdrop and home for tea.'
+# (ten words: of weights with exits no more are read to the end)
+text='We walked along the river, then airdrop and home today.'
 "$w" score --explain=scam "$text" >"$dir/out"
 same $? 0 'exit status of --explain'
-grep -A1 '^explain  scam: its logit is ' "$dir/out" | grep -qE '^ +\+[0-9.]+ +\++ +airdrop$' || wrong "explain: $(cat "$dir/out")"
-"$w" score --explain "FREE CRYPTO airdrop, claim it: t.me/x" | grep -qE '^explain  (spam|scam): ' || wrong 'the head of --explain'
+grep -A1 '^explain  scam: its logit is ' "$dir/out" | grep -qE '^ +[-+][0-9.]+ +[-+]+ +[A-Za-z,.]+$' || wrong "explain: $(cat "$dir/out")"
+"$w" score --explain "FREE CRYPTO airdrop, claim it: t.me/x" | grep -qE '^explain  (spam|scam|bait|ai_text): ' || wrong 'the head of --explain'
 "$w" score --explain '' | grep -q '^explain  nothing' || wrong '--explain without a text'
-member='"head":"scam","logit":[-0-9.e]+,"window":1,"windows":1,"text":"We walked .*","words":\[\{"word":"airdrop","weight":[0-9.e-]+,"at":\[\[45,52\]\]\},.*\],"left_out":\[.*\]'
-"$w" score --json --explain=scam "$text" | grep -qE ",\"explain\":\{$member\}\}\$" || wrong '--json --explain'
+member='"head":"scam","logit":[-0-9.e]+,"window":1,"windows":1,"text":"We walked .*","words":\[.*\{"word":"airdrop","weight":[-0-9.e]+,"at":\[\[32,39\]\]\}.*\],"left_out":\[.*\]'
+"$w" score --json --explain=scam "$text" >"$dir/out"
+grep -qE ",\"explain\":\{$member\}\}\$" "$dir/out" || wrong "--json --explain: $(cat "$dir/out")"
+jq -e '.explain.words | map(.weight | fabs) | . == (sort | reverse)' "$dir/out" >/dev/null || wrong 'the heaviest word is not first'
 printf '{"id":"1","text":"%s"}\n\n{"id":"3","text":null}\n' "$text" | "$w" score --jsonl --explain=scam >"$dir/out"
 line 1 | grep -qE ",\"explain\":\{$member\}\}\$" || wrong "--jsonl --explain: $(line 1)"
 line 2 | grep -q '^{"line":2,"error":' || wrong "--jsonl --explain: $(line 2)"

@@ -191,15 +191,34 @@ queue_takes_within_a_weight_and_one_at_least(void **state)
     wn_queue_put(q, &numbers[2]);
     wn_queue_put(q, &numbers[3]);
     wn_queue_put(q, &numbers[1]);
-    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 1);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 1, 5, weigh), 1);
     assert_ptr_equal(got[0], &numbers[9]);
-    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 2);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 1, 5, weigh), 2);
     assert_ptr_equal(got[1], &numbers[3]);
     wn_queue_put(q, &numbers[1]);
-    assert_int_equal(wn_queue_take_within(q, got, 1, 5, weigh), 1);
+    assert_int_equal(wn_queue_take_within(q, got, 1, 1, 5, weigh), 1);
     wn_queue_close(q);
-    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 1);
-    assert_int_equal(wn_queue_take_within(q, got, 8, 5, weigh), 0);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 1, 5, weigh), 1);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 1, 5, weigh), 0);
+    wn_queue_free(q, NULL);
+}
+
+/* What one taker leaves is another's, at once. */
+static void
+queue_shares_a_burst_among_its_takers(void **state)
+{
+    struct wn_queue *q = wn_queue_new(8);
+    void *got[8];
+
+    for (int i = 1; i <= 7; i++)
+        wn_queue_put(q, &numbers[i]);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 3, 100, weigh), 3);
+    assert_ptr_equal(got[2], &numbers[3]);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 3, 100, weigh), 2);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 2, 100, weigh), 1);
+    assert_int_equal(wn_queue_take_within(q, got, 8, 9, 100, weigh), 1);
+    assert_ptr_equal(got[0], &numbers[7]);
+    assert_int_equal(wn_queue_len(q), 0);
     wn_queue_free(q, NULL);
 }
 
@@ -262,6 +281,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(queue_a_size_beyond_memory_is_refused),
     cmocka_unit_test(queue_hands_every_item_to_exactly_one_of_many_threads),
     cmocka_unit_test(queue_takes_within_a_weight_and_one_at_least),
+    cmocka_unit_test(queue_shares_a_burst_among_its_takers),
     cmocka_unit_test(queue_close_wakes_who_waits_on_either_side),
     cmocka_unit_test(
         queue_a_full_queue_takes_the_waiting_item_when_there_is_room),

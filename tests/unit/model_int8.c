@@ -1,7 +1,8 @@
 /*
- * The encoder in int8, on the shipped weights: how far it is from fp32 on
- * every table of kernels, what company, early exits and a last layer for the
- * first rows alone may change, and what a folder may ask for.
+ * The encoder in int8, on the shipped weights, of however many layers: how far
+ * it is from fp32 on every table of kernels, what company, early exits and a
+ * last layer for the first rows alone may change, and what a folder may ask
+ * for.
  */
 #include <limits.h>
 #include <math.h>
@@ -324,10 +325,12 @@ queries_of_first_rows_have_room_beside_a_narrow_ffn(void **state)
 
 /* --- exits --- */
 
+#define LAYERS_MAX 12
+
 struct asked {
-    bool settles[6][SEQUENCES]; /* after layer, sequence */
-    float seen[6][SEQUENCES][H];
-    size_t in[6]; /* how many were asked about */
+    bool settles[LAYERS_MAX][SEQUENCES]; /* after layer, sequence */
+    float seen[LAYERS_MAX][SEQUENCES][H];
+    size_t in[LAYERS_MAX]; /* how many were asked about */
 };
 
 static void
@@ -352,18 +355,20 @@ static void
 check_exits(const struct wn_encoder *e)
 {
     static struct asked all, some;
-    const struct wn_exits look = { 0x3f, ask, &all };
+    const size_t layers = wn_encoder_shape(e)->layers;
+    const struct wn_exits look = { (UINT64_C(1) << layers) - 1, ask, &all };
     const struct wn_exits leave = { 1u << 0 | 1u << 2 | 1u << 4, ask, &some };
     struct wn_workspace *w = workspace(e);
     uint64_t rnd = wn_test_seed();
 
+    assert_in_range(layers, 6, LAYERS_MAX);
     memset(&all, 0, sizeof(all));
     memset(&some, 0, sizeof(some));
     wn_encoder_run_exits(e, w, batch.ids, batch.offsets, batch.n, &look, want);
     run(e, &batch, got, NULL);
     assert_true(largest_difference(got, want, batch.n * H) == 0);
-    assert_int_equal(all.in[4], SEQUENCES);
-    assert_int_equal(all.in[5], 0); /* never after the last */
+    assert_int_equal(all.in[layers - 2], SEQUENCES);
+    assert_int_equal(all.in[layers - 1], 0); /* never after the last */
     for (size_t s = 0; s < batch.n; s++)
         for (size_t l = 0; l < 6; l += 2)
             some.settles[l][s] = wn_test_random(&rnd) % 3 == 0;
@@ -402,17 +407,46 @@ what_leaves_early_changes_nothing_for_the_others(void **state)
 
 /* --- what a folder may ask for --- */
 
+/* A precision for each of the shipped layers: those of first[], and int8. */
+static const char *
+precisions(const char *const *first, size_t n, size_t layers)
+{
+    static char text[32 * LAYERS_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < layers; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%s",
+            i == 0 ? '[' : ',', i < n ? first[i] : "\"int8\"");
+    snprintf(text + len, sizeof(text) - len, "]");
+    return text;
+}
+
+static size_t
+shipped_layers(void)
+{
+    struct wn_encoder *e = open_as(WEIGHTS, WN_ISA_REF, WN_INT8);
+    size_t layers = wn_encoder_shape(e)->layers;
+
+    wn_encoder_free(e);
+    assert_in_range(layers, 6, LAYERS_MAX);
+    return layers;
+}
+
 static void
 layers_may_ask_for_more_precision(void **state)
 {
-    struct wn_encoder *e = open_as(
-        folder_with("precision",
-            "[\"int8\",\"fp32\",\"int8-fine\",\"int8\",\"bf16\",\"fp32\"]"),
-        WN_ISA_AVX512VNNI, WN_INT8);
+    static const char *const first[] = { "\"int8\"", "\"fp32\"",
+        "\"int8-fine\"", "\"int8\"", "\"bf16\"", "\"fp32\"" };
+    size_t layers = shipped_layers();
+    struct wn_encoder *e =
+        open_as(folder_with("precision", precisions(first, 6, layers)),
+            WN_ISA_AVX512VNNI, WN_INT8);
+    char said[64];
 
     (void)state;
     fill(&batch);
-    assert_non_null(strstr(wn_encoder_kernels(e), "int8, 4 of 6 layers finer"));
+    snprintf(said, sizeof(said), "int8, 4 of %zu layers finer", layers);
+    assert_non_null(strstr(wn_encoder_kernels(e), said));
     run(e, &batch, got, NULL);
     wn_encoder_free(e);
     e = open_as(WEIGHTS, WN_ISA_REF, WN_FP32);
@@ -424,22 +458,29 @@ layers_may_ask_for_more_precision(void **state)
 }
 
 static void
+check_refused(const char *value)
+{
+    struct wn_encoder *e = NULL;
+
+    assert_int_equal(
+        wn_encoder_open(&e, folder_with("precision", value), NULL, &err),
+        WN_REJECT);
+    assert_non_null(strstr(err.text, "winnow.precision"));
+    assert_null(e);
+}
+
+static void
 precisions_that_make_no_sense_are_refused(void **state)
 {
-    static const char *const bad[] = { "\"int8\"", "[]", "[\"int8\"]",
-        "[\"int8\",\"int8\",\"int8\",\"int8\",\"int8\",\"int4\"]",
-        "[\"int8\",\"int8\",\"int8\",\"int8\",\"int8\",8]" };
+    static const char *const bad[] = { "\"int8\"", "[]", "[\"int8\"]" };
+    static const char *const none[] = { "\"int4\"", "8" };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct wn_encoder *e = NULL;
-
-        assert_int_equal(
-            wn_encoder_open(&e, folder_with("precision", bad[i]), NULL, &err),
-            WN_REJECT);
-        assert_non_null(strstr(err.text, "winnow.precision"));
-        assert_null(e);
-    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_refused(bad[i]);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        check_refused(precisions(&none[i], 1, shipped_layers()));
+    check_refused(precisions(NULL, 0, shipped_layers() + 1));
 }
 
 static void

@@ -231,6 +231,43 @@ a_threshold_is_the_lowest_that_keeps_the_rate(void **state)
     }
 }
 
+/* At that precision; and any lower score would be less precise. */
+static void
+a_threshold_is_the_lowest_that_is_precise_enough(void **state)
+{
+    uint64_t seed = wn_test_seed();
+    size_t found = 0;
+
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        size_t n = 1 + wn_test_random(&seed) % 80;
+        double s[80], t, best = NAN;
+        double want = (double)(wn_test_random(&seed) % 99 + 1) / 100;
+        double p = (double)(wn_test_random(&seed) % 99 + 1) / 100;
+        int8_t l[80];
+
+        for (size_t i = 0; i < n; i++) {
+            s[i] = (double)(wn_test_random(&seed) % 25) / 25;
+            l[i] = (int8_t)(wn_test_random(&seed) % 3) - 1;
+        }
+        for (size_t i = 0; i < n; i++) {
+            struct wn_measure m;
+            double hit, miss;
+
+            assert_wn_ok(wn_measure(s, l, n, s[i], &m, &err), &err);
+            hit = p * m.recall;
+            miss = (1 - p) * m.fpr;
+            if (l[i] >= 0 && hit + miss > 0 && hit >= want * (hit + miss))
+                best = fmin(best, s[i]);
+        }
+        assert_wn_ok(
+            wn_threshold_at_precision(s, l, n, p, want, &t, &err), &err);
+        assert_true(isnan(best) ? isnan(t) : t == best);
+        found += !isnan(t);
+    }
+    assert_in_range(found, 100, 300);
+}
+
 /* --- resampling --- */
 
 static double
@@ -444,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_does_not_exist_is_no_number),
     cmocka_unit_test(measures_are_what_brute_force_says),
     cmocka_unit_test(a_threshold_is_the_lowest_that_keeps_the_rate),
+    cmocka_unit_test(a_threshold_is_the_lowest_that_is_precise_enough),
     cmocka_unit_test(a_row_that_counts_thrice_is_three_rows),
     cmocka_unit_test(an_interval_of_a_mean_is_that_of_the_normal_law),
     cmocka_unit_test(the_same_rows_differ_by_nothing),

@@ -239,6 +239,58 @@ n_grams_are_scored_by_their_normalised_sum(void **state)
 }
 
 static void
+see(struct wn_ngram_words *w, const char *text, uint32_t number)
+{
+    fill(text);
+    wn_ngram_words_add(w, &bag, number);
+}
+
+static float
+trust(const struct wn_ngram *m, const char *text)
+{
+    fill(text);
+    return wn_ngram_trust(m, &bag);
+}
+
+/* A word is seen once two texts have it; numbers and signs are no words; the
+ * score counts from a quarter to a half of the words. */
+static void
+n_grams_count_by_the_words_that_training_saw(void **state)
+{
+    int8_t *weights = malloc((size_t)WN_NGRAM_ROWS * WN_NGRAM_OUT);
+    struct wn_ngram m = { .weights = weights,
+        .scale = { { 1, 1, 1, 1 }, { 1, 1, 1, 1 } } };
+    float whole[WN_NGRAM_OUT], got[WN_NGRAM_OUT];
+    struct wn_ngram_words w;
+
+    (void)state;
+    assert_non_null(weights);
+    memset(weights, 3, (size_t)WN_NGRAM_ROWS * WN_NGRAM_OUT);
+    assert_wn_ok(wn_ngram_words_init(&w, &err), &err);
+    assert_true(trust(&m, "unheard of") == 1); /* no set: all are seen */
+    m.seen = w.seen;
+    see(&w, "good morning all, a good day", 1);
+    see(&w, "what a MORNING: 15 all 15", 2);
+    see(&w, "again again again 7", 3);
+    assert_true(trust(&m, "Morning all") == 1);
+    assert_true(trust(&m, "what day again") == 0); /* of one text each */
+    assert_true(trust(&m, "15 ... 7 !") == 1);     /* nothing to go by */
+    assert_true(trust(&m, "") == 1);
+    assert_true(trust(&m, "all unheard") == 1);
+    assert_true(trust(&m, "all all all unheard words") > 0.33f);
+    assert_true(trust(&m, "all all all unheard words") < 0.34f);
+    assert_true(trust(&m, "a morning nine eight seven six five four") == 0);
+
+    fill("all unheard words");
+    wn_ngram_score(&m, bag.rows, bag.n, whole);
+    wn_ngram_read(&m, &bag, got);
+    for (size_t h = 0; h < WN_NGRAM_OUT; h++)
+        assert_true(got[h] == whole[h] * trust(&m, "all unheard words"));
+    wn_ngram_words_release(&w);
+    free(weights);
+}
+
+static void
 n_grams_lose_less_than_half_a_step_as_int8(void **state)
 {
     size_t n = (size_t)WN_NGRAM_ROWS * WN_NGRAM_OUT;
@@ -278,6 +330,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(n_grams_do_not_depend_on_the_text_before),
     cmocka_unit_test(n_grams_read_a_bounded_part_of_a_text),
     cmocka_unit_test(n_grams_are_scored_by_their_normalised_sum),
+    cmocka_unit_test(n_grams_count_by_the_words_that_training_saw),
     cmocka_unit_test(n_grams_lose_less_than_half_a_step_as_int8),
 };
 

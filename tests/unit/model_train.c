@@ -6,17 +6,20 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model/train/loss.h"
 #include "model/train/train.h"
 #include "tests/lib/test.h"
+#include "tests/lib/weights.h"
 
 #define N 5
 #define TOKENS 300
 #define OUT 3
 #define EXITS 2
 #define DIR_ "build/tests/model_train"
+#define H WN_WEIGHTS_HIDDEN
 
 static const struct wn_net_shape shape = {
     .layers = 2,
@@ -338,33 +341,51 @@ a_checkpoint_goes_on_to_the_byte(void **state)
     unmake(b);
 }
 
-/* The shipped weights in, out, and in again: the encoder says the same. */
+/* The small weights of tests/lib, made once. */
+static const char *
+weights(void)
+{
+    static char dir[4200];
+    struct wn_joint j;
+
+    if (dir[0] != '\0')
+        return dir;
+    snprintf(dir, sizeof(dir), "%s/weights", wn_test_dir());
+    assert_int_equal(mkdir(dir, 0700), 0);
+    wn_weights_joint(&j);
+    wn_weights_make(dir, &j);
+    return dir;
+}
+
+/* Weights in, out, and in again: the encoder says the same. */
 static void
 weights_come_back_as_they_went(void **state)
 {
     static const struct wn_train_shape all = {
-        .exits = 2, .after = { 2, 6 }, .out = 4, .tokens_max = 64
+        .exits = 2, .after = { 1, 2 }, .out = 4, .tokens_max = 64
     };
-    const int32_t some[] = { 101, 2023, 2003, 102, 101, 999, 102 };
+    static const int32_t some[] = { 2, 123, 203, 3, 2, 99, 3 };
     const size_t at[] = { 0, 4, 7 };
     struct wn_encoder *e, *back;
     struct wn_workspace *w;
     struct wn_net *net, *again;
     struct wn_pool *pool;
-    float want[2 * 384], got[2 * 384], logits[2 * 2 * 4];
+    float want[2 * H], got[2 * H], logits[2 * 2 * 4];
     struct wn_net_batch b = { .ids = some, .offsets = at, .n = 2 };
+    char copy[4300];
 
     (void)state;
     assert_wn_ok(wn_pool_new(&pool, 2, &err), &err);
-    assert_wn_ok(wn_encoder_open(&e, "model/weights/winnow", NULL, &err), &err);
+    assert_wn_ok(wn_encoder_open(&e, weights(), NULL, &err), &err);
     assert_wn_ok(wn_train_net(&net, e, &all, 1, pool, &err), &err);
-    assert_int_equal(system("cp model/weights/winnow/config.json " DIR_), 0);
+    snprintf(copy, sizeof(copy), "cp '%s/config.json' " DIR_, weights());
+    assert_int_equal(system(copy), 0);
     assert_wn_ok(wn_train_save(net, DIR_, &err), &err);
     assert_wn_ok(wn_encoder_open(&back, DIR_, NULL, &err), &err);
     assert_wn_ok(wn_workspace_new(&w, e, 64, &err), &err);
     wn_encoder_run(e, w, some, at, 2, want, NULL);
     wn_encoder_run(back, w, some, at, 2, got, NULL);
-    for (size_t i = 0; i < 2 * 384; i++)
+    for (size_t i = 0; i < 2 * H; i++)
         assert_true(fabsf(want[i] - got[i]) < 1e-5f);
 
     /* The network's own forward pass, through its exit. */
@@ -373,9 +394,9 @@ weights_come_back_as_they_went(void **state)
         for (size_t o = 0; o < 4; o++) {
             double z = (double)net->w.exit_b[1][o];
 
-            for (size_t i = 0; i < 384; i++)
-                z += (double)want[s * 384 + i] *
-                     (double)net->w.exit_w[1][o * 384 + i];
+            for (size_t i = 0; i < H; i++)
+                z += (double)want[s * H + i] *
+                     (double)net->w.exit_w[1][o * H + i];
             assert_true(fabs(z - (double)logits[8 + s * 4 + o]) < 1e-5);
         }
 
@@ -394,8 +415,8 @@ static void
 shapes_that_do_not_fit_are_refused(void **state)
 {
     static const struct wn_train_shape bad[] = {
-        { .exits = 1, .after = { 5 }, .out = 4, .tokens_max = 64 },
-        { .layers = 7, .exits = 1, .after = { 7 }, .out = 4, .tokens_max = 64 },
+        { .exits = 1, .after = { 1 }, .out = 4, .tokens_max = 64 },
+        { .layers = 3, .exits = 1, .after = { 3 }, .out = 4, .tokens_max = 64 },
         { .exits = 0, .out = 4, .tokens_max = 64 },
     };
     struct wn_encoder_conf int8 = { WN_ISA_REF, WN_INT8 };
@@ -405,18 +426,18 @@ shapes_that_do_not_fit_are_refused(void **state)
 
     (void)state;
     assert_wn_ok(wn_pool_new(&pool, 1, &err), &err);
-    assert_wn_ok(wn_encoder_open(&e, "model/weights/winnow", NULL, &err), &err);
+    assert_wn_ok(wn_encoder_open(&e, weights(), NULL, &err), &err);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(
             wn_train_net(&net, e, &bad[i], 1, pool, &err), WN_REJECT);
     wn_encoder_free(e);
-    assert_wn_ok(
-        wn_encoder_open(&e, "model/weights/winnow", &int8, &err), &err);
-    assert_int_equal(
-        wn_train_net(&net, e,
-            &(struct wn_train_shape){
-                .exits = 1, .after = { 6 }, .out = 4, .tokens_max = 64 },
-            1, pool, &err),
+    assert_wn_ok(wn_encoder_open(&e, weights(), &int8, &err), &err);
+    assert_int_equal(wn_train_net(&net, e,
+                         &(struct wn_train_shape){ .exits = 1,
+                             .after = { WN_WEIGHTS_LAYERS },
+                             .out = 4,
+                             .tokens_max = 64 },
+                         1, pool, &err),
         WN_REJECT);
     assert_non_null(strstr(err.text, "fp32"));
     assert_null(net);

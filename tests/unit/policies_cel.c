@@ -376,6 +376,28 @@ comparing_hostile_maps_is_bounded(void **state)
     free(text);
 }
 
+/* An error for each of thousands of names, none of which anybody reads: it
+ * is written for none of them. */
+static void
+where_nothing_is_checked_no_error_is_written(void **state)
+{
+    const struct wn_cel_env unchecked = { vars, VARS, true };
+    char *src = repeat("[", "optional.oNfonZeroValue(s.cafe()), ", 1500, "1]");
+    const struct wn_cel_node *node = NULL;
+    struct wn_err err = { "" };
+    struct wn_arena arena;
+    size_t scans = 0;
+
+    wn_arena_init(&arena, 4096, 64u << 20);
+    assert_int_equal(wn_cel_compile(&node, &arena, src, strlen(src), "when",
+                         &unchecked, &scans, &err),
+        WN_OK);
+    assert_string_equal(err.text, "");
+    assert_int_equal(node->kids[0]->op, WN_OP_FAIL);
+    wn_arena_release(&arena);
+    free(src);
+}
+
 /* Any bytes: refused or evaluated, never more. ASan and UBSan watch. */
 static void
 random_tokens_never_crash(void **state)
@@ -415,6 +437,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(size_of_an_expression_is_bounded),
     cmocka_unit_test(evaluation_builds_no_more_than_its_bound),
     cmocka_unit_test(comparing_hostile_maps_is_bounded),
+    cmocka_unit_test(where_nothing_is_checked_no_error_is_written),
     cmocka_unit_test(random_tokens_never_crash),
 };
 WN_TEST_MAIN("policies_cel", tests)

@@ -68,6 +68,13 @@ patterns_match_as_re2_has_them(void **state)
         { "^\\p{Greek}$", "\xce\xb1", true }, { "^\\p{^Greek}$", "a", true },
         { "^\\p{Lu}$", "A", true }, { "^.$", "\xf0\x9f\x90\xb1", true },
         { "(a|aa)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false },
+        { "(?i)^\\P{Lu}$", "a", false }, { "(?i)^\\P{Lu}$", "1", true },
+        { "(?i)[^[:lower:]]", "AZaz", false },
+        { "(?i)[^a-z]", "\xe2\x84\xaa", false },
+        { "x*y|\\bz", "aab z", true }, { "x*", "", true },
+        { "(^|b)c", "abc", true }, { "$", "abc", true },
+        { "(\xc3\xa9|b)t", "aa\xc3\xa9t", true },
+        { "(a|\\b)+c", "--c", true }, { "\\B-", "a--", true },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool got = false;
@@ -111,6 +118,24 @@ deep_and_long_patterns_are_refused(void **state)
     assert_string_equal(ask(wide, "a", 1, &got), "the pattern is too large");
     free(deep);
     free(wide);
+}
+
+/* A letter is folded once however often it stands there; what takes ICU long
+ * is counted. */
+static void
+folding_is_shared_and_bounded(void **state)
+{
+    char *words = repeat("(?i)(", "alpha|Bravo|charlie|", 300, "end)");
+    char *classes = repeat("(?i)", "\\pL", 100, "");
+    bool got = false;
+
+    assert_null(ask(words, "a BRAVO", 7, &got));
+    assert_true(got);
+    assert_null(ask(words, "a brav", 6, &got));
+    assert_false(got);
+    assert_string_equal(ask(classes, "a", 1, &got), "the pattern is too large");
+    free(words);
+    free(classes);
 }
 
 /* What costs a backtracking matcher centuries. */
@@ -174,6 +199,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(patterns_match_as_re2_has_them),
     cmocka_unit_test(what_re2_lacks_is_refused_when_loaded),
     cmocka_unit_test(deep_and_long_patterns_are_refused),
+    cmocka_unit_test(folding_is_shared_and_bounded),
     cmocka_unit_test(texts_cost_in_proportion_to_their_length),
     cmocka_unit_test(a_pattern_from_the_post_is_compiled_when_it_is_met),
     cmocka_unit_test(random_patterns_never_crash),
