@@ -239,6 +239,12 @@ wn_classifier_version(const struct wn_classifier *c)
     return c->version;
 }
 
+size_t
+wn_classifier_weights_len(const struct wn_classifier *c)
+{
+    return c->version_len;
+}
+
 const char *
 wn_classifier_kernels(const struct wn_classifier *c)
 {

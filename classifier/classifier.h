@@ -51,10 +51,17 @@ enum wn_status wn_classifier_depth(
  * the CPU: see wn_classifier_kernels(). Good until the next
  * wn_classifier_depth(). */
 const char *wn_classifier_version(const struct wn_classifier *c);
+/* How much of it names the weights, without how they are read. */
+size_t wn_classifier_weights_len(const struct wn_classifier *c);
 /* What the encoder runs on: "avx512vnni int8". */
 const char *wn_classifier_kernels(const struct wn_classifier *c);
 /* The shipped threshold of a head, a calibrated probability in [0, 1]. */
 double wn_classifier_threshold(const struct wn_classifier *c, enum wn_head h);
+
+/* Whether they score at all: a few texts of ours must get finite scores.
+ * WN_REJECT: why not. For who is about to put them in place of others. */
+enum wn_status wn_classifier_try(
+    const struct wn_classifier *c, size_t windows_max, struct wn_err *err);
 
 /* windows_max as option score.windows_max. */
 enum wn_status wn_scorer_new(struct wn_scorer **ret,

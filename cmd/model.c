@@ -1,5 +1,6 @@
 /* winnow model: describes weights, compares two, writes the card; takes them
- * out for other tools, and folders of others in. */
+ * out for other tools, and folders of others in; says which ones workers run.
+ */
 #include <limits.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 #define DATA_MAX 256
 #define COUNT_MAX 1000000000
 #define MIN_COUNT 3
+#define WAIT_S 15
+#define WAIT_S_MAX 3600
+#define ROWS_MAX 10000
 
 static const char usage[] =
     "Usage: winnow model info [DIR] [--json]\n"
@@ -26,6 +30,7 @@ static const char usage[] =
     "0,1,2]\n"
     "           [--vocab-from DATA... [--min-count N] [--keep-first N]\n"
     "           [--keep-chars]]\n"
+    "       winnow model activate|rollback|history|shadow ...\n"
     "\n"
     "info     what is in a folder of weights (DIR, or those in use): shape,\n"
     "         family, tokenizer, heads, thresholds, text version, size and "
@@ -70,6 +75,8 @@ static const char usage[] =
     "keep their\n"
     "         tokens but for the words that go, which it checks\n"
     "\n"
+    "activate ... which weights workers run: `winnow model activate --help`\n"
+    "\n"
     "A folder that is made must not be there yet, or be empty.\n"
     "\n"
     "  --kind-drop P  0.05\n"
@@ -105,8 +112,40 @@ static const char usage[] =
     "--keep-first 32000 \\\n"
     "      --vocab-from data/train.jsonl.gz data/dev.jsonl.gz\n";
 
+/* Of the four that speak with the database. */
+static const char usage_live[] =
+    "Usage: winnow model activate DIR --staff ID --reason TEXT [--wait S]\n"
+    "       winnow model rollback --staff ID --reason TEXT [--wait S]\n"
+    "       winnow model history [--max N] [--json]\n"
+    "       winnow model shadow [--top N] [--json]\n"
+    "\n"
+    "activate puts the weights of DIR in force: they are tried here, an audit\n"
+    "         row says who, why and which hash, and running workers take them\n"
+    "         between two batches. DIR is where each worker finds them; one\n"
+    "         that does not find the same hash there stays with what it runs\n"
+    "         and says why. Status 1 says that not every worker runs them\n"
+    "rollback brings back what was in force before; at last, each worker's\n"
+    "         own: model.dir, or the weights shipped with it\n"
+    "history  what was put in force, newest first, and what workers run\n"
+    "shadow   how the scores of model.shadow differ from those acted on: "
+    "flags\n"
+    "         lost and gained, actions that would be others, the posts widest\n"
+    "         apart\n"
+    "\n"
+    "  --staff ID     who does it; kept in the audit trail\n"
+    "  --reason TEXT  why\n"
+    "  --wait S       seconds that workers have to answer (15; 0 does not "
+    "wait)\n"
+    "  --max N        activations to show (20)\n"
+    "  --top N        posts to show (10)\n"
+    "  --json         one JSON object\n"
+    "\n"
+    "Example:\n"
+    "  winnow model activate /var/lib/winnow/weights-7 --staff ana \\\n"
+    "      --reason 'better on crypto scams, a week in the shadow'\n";
+
 static const char *const verbs[] = { "info", "compare", "card", "export",
-    "import", "prune" };
+    "import", "prune", "activate", "rollback", "history", "shadow" };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static const char *
@@ -125,8 +164,9 @@ unknown(const char *verb)
     if (near != NULL)
         return wn_cmd_usage(
             "model", "'%.40s' is unknown; did you mean '%s'?", verb, near);
-    return wn_cmd_usage(
-        "model", "say info, compare, card, export, import or prune");
+    return wn_cmd_usage("model",
+        "say info, compare, card, export, import, prune, activate, rollback, "
+        "history or shadow");
 }
 
 static int
@@ -296,19 +336,66 @@ prune(int argc, char **argv)
     return wn_model_prune(&p);
 }
 
+/* Of activate, which has a DIR, and of rollback. */
+static int
+activate(int argc, char **argv, const struct wn_options *o, bool back)
+{
+    struct wn_model_live a = { .wait_s = WAIT_S, .options = o };
+
+    if (!wn_cmd_take_name(&argc, argv, "--staff", &a.staff) ||
+        !wn_cmd_take_name(&argc, argv, "--reason", &a.reason) ||
+        !wn_cmd_take_count(&argc, argv, "--wait", 0, WAIT_S_MAX, &a.wait_s))
+        return 2;
+    if (argc != (back ? 2 : 3))
+        return wn_cmd_usage(
+            "model", back ? "rollback takes no DIR" : "activate needs one DIR");
+    a.dir = back ? NULL : argv[2];
+    return wn_model_activate(&a);
+}
+
+static int
+history(int argc, char **argv, const struct wn_options *o)
+{
+    bool json = wn_cmd_take_switch(&argc, argv, "--json");
+    size_t max = 20;
+
+    if (!wn_cmd_take_count(&argc, argv, "--max", 1, ROWS_MAX, &max))
+        return 2;
+    if (argc != 2)
+        return wn_cmd_usage("model", "what is '%.40s' for?", argv[2]);
+    return wn_model_history(o, max, json);
+}
+
+static int
+shadow(int argc, char **argv, const struct wn_options *o)
+{
+    bool json = wn_cmd_take_switch(&argc, argv, "--json");
+    size_t top = 10;
+
+    if (!wn_cmd_take_count(&argc, argv, "--top", 0, ROWS_MAX, &top))
+        return 2;
+    if (argc != 2)
+        return wn_cmd_usage("model", "what is '%.40s' for?", argv[2]);
+    return wn_model_shadow(o, top, json);
+}
+
 static int
 run(int argc, char **argv, const struct wn_options *o)
 {
     const char *verb = argc > 1 ? argv[1] : NULL;
 
-    return verb == NULL                   ? unknown(verb)
-           : strcmp(verb, "info") == 0    ? info(argc, argv, o)
-           : strcmp(verb, "compare") == 0 ? compare(argc, argv, o)
-           : strcmp(verb, "card") == 0    ? card(argc, argv)
-           : strcmp(verb, "export") == 0  ? take_out(argc, argv, o)
-           : strcmp(verb, "import") == 0  ? take_in(argc, argv)
-           : strcmp(verb, "prune") == 0   ? prune(argc, argv)
-                                          : unknown(verb);
+    return verb == NULL                    ? unknown(verb)
+           : strcmp(verb, "info") == 0     ? info(argc, argv, o)
+           : strcmp(verb, "compare") == 0  ? compare(argc, argv, o)
+           : strcmp(verb, "card") == 0     ? card(argc, argv)
+           : strcmp(verb, "export") == 0   ? take_out(argc, argv, o)
+           : strcmp(verb, "import") == 0   ? take_in(argc, argv)
+           : strcmp(verb, "prune") == 0    ? prune(argc, argv)
+           : strcmp(verb, "activate") == 0 ? activate(argc, argv, o, false)
+           : strcmp(verb, "rollback") == 0 ? activate(argc, argv, o, true)
+           : strcmp(verb, "history") == 0  ? history(argc, argv, o)
+           : strcmp(verb, "shadow") == 0   ? shadow(argc, argv, o)
+                                           : unknown(verb);
 }
 
 /* A flag of another verb is not passed over. --json stands alone with info and
@@ -327,6 +414,10 @@ own_flags(const char *verb)
         { "import", { "--out=", "--map=" } },
         { "prune", { "--out=", "--layers=", "--keep-layers=", "--vocab-from=",
                        "--min-count=", "--keep-first=", "--keep-chars" } },
+        { "activate", { "--staff=", "--reason=", "--wait=" } },
+        { "rollback", { "--staff=", "--reason=", "--wait=" } },
+        { "history", { "--max=", "--json" } },
+        { "shadow", { "--top=", "--json" } },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -335,15 +426,28 @@ own_flags(const char *verb)
     return none;
 }
 
+static bool
+is_live(int argc, char **argv)
+{
+    static const char *const live[] = { "activate", "rollback", "history",
+        "shadow" };
+
+    for (size_t i = 0; argc > 1 && i < sizeof(live) / sizeof(live[0]); i++)
+        if (strcmp(argv[1], live[i]) == 0)
+            return true;
+    return false;
+}
+
 int
 wn_cmd_model(int argc, char **argv)
 {
     static const char *const prefixes[] = { "score.threads",
-        "score.windows_max", "model.", "kernels.", NULL };
+        "score.windows_max", "model.", "kernels.", "database.", NULL };
     struct wn_options *o;
     int rc;
 
-    if (wn_cmd_help(argc, argv, usage, prefixes))
+    if (wn_cmd_help(
+            argc, argv, is_live(argc, argv) ? usage_live : usage, prefixes))
         return 0;
     o = wn_cmd_options(&argc, argv, own_flags(argc > 1 ? argv[1] : ""));
     if (o == NULL)

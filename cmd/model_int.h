@@ -48,4 +48,17 @@ struct wn_model_prune {
 };
 int wn_model_prune(const struct wn_model_prune *asked);
 
+/* model_live.c: the weights that workers run. */
+struct wn_model_live {
+    const char *dir;            /* NULL: roll back                     */
+    const char *staff, *reason; /* NULL: not said                      */
+    size_t wait_s;              /* for the workers to say that they do */
+    const struct wn_options *options;
+};
+int wn_model_activate(const struct wn_model_live *a);
+int wn_model_history(const struct wn_options *o, size_t max, bool json);
+
+/* model_shadow.c: how model.shadow's scores differ from those acted on. */
+int wn_model_shadow(const struct wn_options *o, size_t examples_max, bool json);
+
 #endif

@@ -29,6 +29,8 @@ static const char usage[] =
     "audit row and cursor in one transaction, until SIGTERM (it then ends\n"
     "within 10 s) or, for a file without ingest.follow, until all of it is\n"
     "committed. A second signal ends it at once; nothing is lost by that.\n"
+    "SIGHUP reads model.dir, model.shadow and model.shadow_share again; the\n"
+    "weights that `winnow model activate` names are taken without it.\n"
     "\n"
     "  --progress    a line on standard error: posts, posts/s, lag (also\n"
     "                without asking, when standard error is a terminal)\n"
@@ -37,7 +39,7 @@ static const char usage[] =
 
 #define LISTS_MS 1000 /* between two looks for lists that changed */
 
-static atomic_bool stop;
+static atomic_bool stop, reload_asked;
 
 static void
 on_stop(int sig)
@@ -48,6 +50,12 @@ on_stop(int sig)
 }
 
 static void
+on_reload(int sig)
+{
+    reload_asked = true;
+}
+
+static void
 catch_signals(void)
 {
     struct sigaction sa = { .sa_handler = on_stop };
@@ -55,6 +63,8 @@ catch_signals(void)
     sigemptyset(&sa.sa_mask);
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
+    sa.sa_handler = on_reload;
+    sigaction(SIGHUP, &sa, NULL);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
 }
@@ -111,6 +121,8 @@ on_progress(void *arg, uint64_t committed, int64_t lag)
     struct progress *p = arg;
     int64_t now = wn_clock_mono_us();
 
+    if (p->terminal && isatty(STDERR_FILENO) != 1)
+        stop = true; /* the terminal has gone, and sent SIGHUP itself */
     p->committed = committed;
     if (p->wanted && now - p->printed_us >= (p->terminal ? 500000 : 2000000))
         print_progress(p, now, lag);
@@ -140,7 +152,11 @@ init_progress(struct progress *p, bool asked, bool refused)
 
 struct worker {
     struct wn_options *options;
-    struct wn_classifier *classifier;
+    struct wn_classifier *classifier, *shadow; /* until the service has them */
+    /* To read the options again; the service's thread uses them alone. */
+    int argc;
+    char **argv;
+    struct wn_options *fresh;
     struct wn_policy *policy;
     struct wn_lists *lists;
     struct wn_list_feed feed; /* of `lists`, where they are in the database */
@@ -159,7 +175,89 @@ release(struct worker *w)
     wn_lists_free(w->lists);
     wn_health_free(w->health);
     wn_classifier_free(w->classifier);
+    wn_classifier_free(w->shadow);
+    wn_options_free(w->fresh);
     wn_options_free(w->options);
+    free(w->argv);
+}
+
+/* --- weights --- */
+
+static const char *const own_flags[] = { "--progress", "--no-progress",
+    "--print-flow", NULL };
+
+static enum wn_status
+open_shadow(
+    struct wn_classifier **ret, const struct wn_options *o, struct wn_err *err)
+{
+    const char *dir = wn_opt_str(o, WN_OPT_MODEL_SHADOW);
+    enum wn_status rc;
+
+    *ret = NULL;
+    if (dir[0] == '\0')
+        return WN_OK;
+    rc = wn_cmd_classifier(ret, dir, o, err);
+    return rc == WN_OK ? rc
+                       : wn_fail_in(err, rc, "model.shadow (%s)",
+                             wn_opt_where(o, WN_OPT_MODEL_SHADOW));
+}
+
+static double
+shadow_share(const struct wn_options *o)
+{
+    return (double)wn_opt_int(o, WN_OPT_MODEL_SHARE) / 100;
+}
+
+/* As struct wn_service_conf has it. */
+static enum wn_status
+open_model(void *arg, const char *dir, bool shadow, struct wn_classifier **ret,
+    struct wn_err *err)
+{
+    const struct worker *w = arg;
+    const struct wn_options *o = w->fresh != NULL ? w->fresh : w->options;
+
+    return shadow ? open_shadow(ret, o, err)
+                  : wn_cmd_classifier(ret, dir, o, err);
+}
+
+/* The command line as it was: reading options takes it apart. */
+static bool
+keep_arguments(struct worker *w, int argc, char **argv)
+{
+    w->argv = calloc((size_t)argc + 1, sizeof(*w->argv));
+    if (w->argv == NULL)
+        return false;
+    memcpy(w->argv, argv, (size_t)argc * sizeof(*argv));
+    w->argc = argc;
+    return true;
+}
+
+/* The same file, environment and flags; nothing is taken of bad ones. */
+static enum wn_status
+reload(void *arg, double *ret_share, struct wn_err *err)
+{
+    struct worker *w = arg;
+    char **argv = calloc((size_t)w->argc + 1, sizeof(*argv));
+    struct wn_options *o = wn_options_new();
+    int argc = w->argc;
+    enum wn_status rc = WN_STOP;
+
+    if (argv == NULL || o == NULL) {
+        wn_fail(err, WN_STOP, "options: out of memory");
+        goto out;
+    }
+    memcpy(argv, w->argv, (size_t)argc * sizeof(*argv));
+    rc = wn_options_load(o, &argc, argv, own_flags, environ, err);
+    if (rc != WN_OK)
+        goto out;
+    *ret_share = shadow_share(o);
+    wn_options_free(w->fresh);
+    w->fresh = o;
+    o = NULL;
+out:
+    wn_options_free(o);
+    free(argv);
+    return rc;
 }
 
 /* Touches nothing but files that it reads. 0, or 78 and printed. */
@@ -183,6 +281,8 @@ load(struct worker *w)
             wn_policy_use_lists(w->policy, w->lists, &err) != WN_OK))
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     if (wn_cmd_classifier(&w->classifier, NULL, w->options, &err) != WN_OK)
+        return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
+    if (open_shadow(&w->shadow, w->options, &err) != WN_OK)
         return wn_cmd_fail(WN_EX_CONFIG, "run", "%s", err.text);
     return 0;
 }
@@ -327,6 +427,13 @@ serve(struct worker *w, struct progress *p)
 
     conf.options = w->options;
     conf.classifier = w->classifier;
+    conf.shadow = w->shadow;
+    conf.shadow_share = shadow_share(w->options);
+    w->classifier = w->shadow = NULL; /* the service's from here on */
+    conf.open_model = open_model;
+    conf.reload = reload;
+    conf.model_arg = w;
+    conf.reload_asked = &reload_asked;
     conf.policy = w->policy;
     conf.health = w->health;
     conf.stop = &stop;
@@ -356,8 +463,6 @@ print_flow(void)
 int
 wn_cmd_run(int argc, char **argv)
 {
-    static const char *const own[] = { "--progress", "--no-progress",
-        "--print-flow", NULL };
     static const char *const prefixes[] = { "ingest.", "score.", "model.",
         "kernels.", "policy.", "database.", "store.", "output.", "http.",
         "log.", NULL };
@@ -367,9 +472,13 @@ wn_cmd_run(int argc, char **argv)
 
     if (wn_cmd_help(argc, argv, usage, prefixes))
         return 0;
-    w.options = wn_cmd_options(&argc, argv, own);
-    if (w.options == NULL)
-        return WN_EX_CONFIG;
+    if (!keep_arguments(&w, argc, argv))
+        return wn_cmd_fail(1, "run", "out of memory");
+    w.options = wn_cmd_options(&argc, argv, own_flags);
+    if (w.options == NULL) {
+        rc = WN_EX_CONFIG;
+        goto out;
+    }
     if (wn_cmd_take_switch(&argc, argv, "--print-flow")) {
         rc = print_flow();
         goto out;

@@ -1,7 +1,9 @@
 /* Items come and go; the stages fill them. Names are what users see. */
 #include "core/item.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Holds an ordinary post with its message: one malloc beside the item's. */
 #define BLOCK_BYTES 8192
@@ -33,6 +35,40 @@ const char *const wn_outcome_names[WN_OUTCOMES] = {
     [WN_STALE] = "stale",
     [WN_ERASED] = "erased",
 };
+
+struct kept {
+    struct kept *next;
+    char text[];
+};
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kept *kept; /* kept_lock */
+
+static struct kept *
+find_kept(const char *version)
+{
+    struct kept *k = kept;
+
+    while (k != NULL && strcmp(k->text, version) != 0)
+        k = k->next;
+    return k;
+}
+
+const char *
+wn_version_keep(const char *version)
+{
+    size_t len = strlen(version) + 1;
+    struct kept *k;
+
+    pthread_mutex_lock(&kept_lock);
+    k = find_kept(version);
+    if (k == NULL && (k = malloc(sizeof(*k) + len)) != NULL) {
+        memcpy(k->text, version, len);
+        k->next = kept;
+        kept = k;
+    }
+    pthread_mutex_unlock(&kept_lock);
+    return k != NULL ? k->text : NULL;
+}
 
 struct wn_item *
 wn_item_new(size_t bytes_max)

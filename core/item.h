@@ -132,6 +132,10 @@ struct wn_item {
     struct wn_item *next; /* for the one list it is in           */
 };
 
+/* A copy that lives as long as the process, one of each text: for versions,
+ * of which there are few. NULL without memory. Any thread. */
+const char *wn_version_keep(const char *version);
+
 #define WN_ITEM_WEIGHT_MAX 2048 /* tokens; asserted where windows are known */
 
 /* A zeroed item with an arena of at most bytes_max; NULL without memory. */

@@ -45,6 +45,8 @@
     M(CONSUMER_REMADE,  COUNTER,   "winnow_consumer_remade_total",          "",        "", "consumers made anew after 60 s without progress") \
     M(QUEUE_BYTES,      GAUGE,     "winnow_queue_bytes",                    "",        "", "bytes of items in hand, against ingest.bytes_max") \
     M(SCORE_CACHE,      COUNTER,   "winnow_score_cache_total",              "result",  "hit|miss", "windows of texts looked up among those scored before") \
+    M(MODEL_SWAPS,      COUNTER,   "winnow_model_swaps_total",              "result",  "done|refused", "other weights put in place of those that score, or not")  \
+    M(SHADOW,           COUNTER,   "winnow_shadow_total",                   "result",  "scored|dropped", "posts of the shadow's share, by whether it had time for them") \
     M(SHED,             GAUGE,     "winnow_depth_shed",                     "",        "", "exits of the encoder that texts are not read to while posts wait (score.wait_ms_max)") \
     M(TOKENS,           COUNTER,   "winnow_tokens_total",                   "",        "", "tokens that the encoder read")            \
     M(HTTP_REQUESTS,    COUNTER,   "winnow_http_requests_total",            "code",    "200|400|401|403|404|405|413|500|503", "HTTP answers, by status") \

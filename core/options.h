@@ -46,7 +46,9 @@
     O(SCORE_DEPTH,       "score.depth",          STR,  "auto", "", "", "", 0, "layers of the encoder: auto (a text stops where nothing could flag it any more), or a number that the weights have an exit after") \
     O(SCORE_WAIT,        "score.wait_ms_max",    INT,  "0", "0", "600000", "ms", 0, "while posts wait longer than this for a scorer, texts are read less deep, an exit of the weights at a time, and those verdicts are degraded(depth); 0: never") \
     O(SCORE_CACHE,       "score.cache_entries",  INT,  "65536", "0", "16777216", "windows", 0, "windows of texts whose scores are kept for copies of them, 64 bytes each; 0: none") \
-    O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", 0, "folder of the weights; empty: those shipped with the binary")    \
+    O(MODEL_DIR,         "model.dir",            STR,  "", "", "", "", WN_OPT_RELOAD, "folder of the weights while none are activated (`winnow model activate`); empty: those shipped with the binary")    \
+    O(MODEL_SHADOW,      "model.shadow",         STR,  "", "", "", "", WN_OPT_RELOAD, "folder of a second model that scores some posts beside the first, for `winnow model shadow`; no verdict depends on it") \
+    O(MODEL_SHARE,       "model.shadow_share",   INT,  "10", "0", "100", "%", WN_OPT_RELOAD, "of the posts that the second model is shown, the same ones everywhere")      \
     O(MODEL_PRECISION,   "model.precision",      ENUM, "int8", "int8|int8-fine|bf16|fp32", "", "", 0, "of the encoder: int8-fine differs on CPUs without VNNI alone; fp32 is what the others are measured against") \
     O(KERNELS_ISA,       "kernels.isa",          ENUM, "auto", "auto|ref|avx2|avxvnni|avx512vnni", "", "", 0, "most that the encoder may use of the CPU's instructions; auto: all it knows") \
     O(POLICY_FILE,       "policy.file",          STR,  "", "", "", "", 0, "the policy; empty: the one shipped with the binary")             \

@@ -80,6 +80,8 @@ put_wrapped(struct wn_buf *out, const char *text, size_t len, size_t column)
     wn_buf_char(out, '\n');
 }
 
+static const char reloaded[] = "; a running worker reads it again on SIGHUP";
+
 void
 wn_options_help(struct wn_buf *out, const char *const *prefixes)
 {
@@ -95,6 +97,8 @@ wn_options_help(struct wn_buf *out, const char *const *prefixes)
         put_flag(out, info);
         wn_buf_reset(&text);
         wn_buf_str(&text, info->help);
+        if (info->flags & WN_OPT_RELOAD)
+            wn_buf_str(&text, reloaded);
         wn_buf_printf(&text, " [%s", info->def[0] == '\0' ? "none" : info->def);
         if (info->type == WN_OPTION_ENUM || info->min[0] != '\0') {
             wn_buf_str(&text, "; ");
@@ -168,7 +172,8 @@ put_row(struct wn_buf *out, const struct wn_option_info *info)
     put_bounds(out, info);
     if (info->type == WN_OPTION_STR)
         wn_buf_str(out, info->flags & WN_OPT_SECRET ? "text, secret" : "text");
-    wn_buf_printf(out, " | %s |\n", info->help);
+    wn_buf_printf(out, " | %s%s |\n", info->help,
+        info->flags & WN_OPT_RELOAD ? reloaded : "");
 }
 
 void

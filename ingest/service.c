@@ -4,10 +4,10 @@
  * whatever the others wait for.
  *
  * Ending: no more records (stopping) -> scorers end -> the writer commits what
- * is done -> the relay flushes -> the source lets go. After STOP_WAIT_US no
- * thread waits for a server any more; at HARD_US the process ends by itself.
- * Nothing of it is needed for correctness: the next owner goes on from the
- * cursor.
+ * is done -> the relay flushes -> the source lets go -> shadow and keeper.
+ * After STOP_WAIT_US no thread waits for a server any more; at HARD_US the
+ * process ends by itself. Nothing of it is needed for correctness: the next
+ * owner goes on from the cursor.
  */
 #include "ingest/service.h"
 
@@ -22,6 +22,7 @@
 #include "ingest/relay.h"
 #include "ingest/relay_send.h"
 #include "ingest/service_int.h"
+#include "ingest/shadow.h"
 #include "ingest/writer.h"
 
 #define STOP_WAIT_US 5000000
@@ -177,11 +178,13 @@ scorers_wanted(const struct wn_options *o)
     return n > WN_SCORERS_MAX ? WN_SCORERS_MAX : (size_t)n;
 }
 
+/* Takes the weights of conf, whatever comes of it. */
 static enum wn_status
 svc_init(
     struct wn_svc *svc, const struct wn_service_conf *conf, struct wn_err *err)
 {
     const struct wn_options *o = conf->options;
+    enum wn_status rc;
 
     memset(svc, 0, sizeof(*svc));
     svc->conf = conf;
@@ -194,6 +197,11 @@ svc_init(
     name_instance(svc);
     pthread_mutex_init(&svc->lock, NULL);
     wn_shed_init(&svc->shed, 1000 * wn_opt_int(o, WN_OPT_SCORE_WAIT));
+    rc = wn_models_new(&svc->models, conf, svc->scorers_n, err);
+    if (rc == WN_OK)
+        rc = wn_shadow_new(&svc->shadow, svc, err);
+    if (rc != WN_OK)
+        return rc;
     /* The byte budget is the bound; a queue is never full before it. */
     svc->to_score = wn_queue_new(svc->bytes_max / ITEM_BYTES_LEAST + 1);
     svc->to_write = wn_queue_new(svc->bytes_max / ITEM_BYTES_LEAST + 1);
@@ -216,6 +224,8 @@ svc_release(struct wn_svc *svc)
         wn_queue_free(svc->to_score, drop_item);
     if (svc->to_write != NULL)
         wn_queue_free(svc->to_write, drop_item);
+    wn_shadow_free(svc->shadow);
+    wn_models_free(svc->models);
     wn_shed_release(&svc->shed);
     pthread_mutex_destroy(&svc->lock);
 }
@@ -229,6 +239,14 @@ struct threads {
 static enum wn_status
 start(struct wn_svc *svc, struct threads *t, struct wn_err *err)
 {
+    enum wn_status rc = wn_models_start(svc->models, err);
+
+    if (rc == WN_OK)
+        rc = wn_shadow_start(svc->shadow, err);
+    if (rc != WN_OK) {
+        atomic_store(&svc->drain_done, true);
+        return rc;
+    }
     t->writer_on = pthread_create(&t->writer, NULL, wn_writer_thread, svc) == 0;
     if (!t->writer_on)
         atomic_store(&svc->drain_done, true);
@@ -329,6 +347,9 @@ run(struct wn_svc *svc)
             tick(svc);
             ticked = now;
         }
+        if (svc->conf->reload_asked != NULL &&
+            atomic_exchange(svc->conf->reload_asked, false))
+            wn_models_reload(svc->models);
         sleep_tick();
     }
 }
@@ -379,9 +400,11 @@ static void
 end(struct wn_svc *svc, struct threads *t)
 {
     struct ending e = { svc, wn_clock_mono_us() };
+    pthread_t keeper, shadow;
     size_t i;
 
     svc->stopping = true;
+    wn_models_stop(svc->models);
     wn_queue_close(svc->to_score);
     for (i = 0; i < t->scorers_n; i++)
         join(&e, t->scorers[i], "scorers");
@@ -393,6 +416,10 @@ end(struct wn_svc *svc, struct threads *t)
         join(&e, t->poll, "source");
     if (t->relay_on)
         join(&e, t->relay, "relay");
+    if (wn_shadow_thread(svc->shadow, &shadow))
+        join(&e, shadow, "shadow");
+    if (wn_models_thread(svc->models, &keeper))
+        join(&e, keeper, "model");
 }
 
 enum wn_status

@@ -20,7 +20,21 @@
 
 struct wn_service_conf {
     const struct wn_options *options;
-    const struct wn_classifier *classifier;
+    /* Weights, taken also where the service fails: those that score until
+     * others are activated, and those beside them (NULL: none), which are shown
+     * shadow_share (0 to 1) of the posts. */
+    struct wn_classifier *classifier, *shadow;
+    double shadow_share;
+    /* Opens weights on a thread of the service. dir NULL: those that the
+     * options name, as last read; with `shadow` *ret NULL where they name none.
+     * NULL: what is activated is passed over, and *reload_asked too. */
+    enum wn_status (*open_model)(void *arg, const char *dir, bool shadow,
+        struct wn_classifier **ret, struct wn_err *err);
+    /* Reads the options again. WN_REJECT: nothing has changed. */
+    enum wn_status (*reload)(void *arg, double *ret_share, struct wn_err *err);
+    void *model_arg;
+    atomic_bool
+        *reload_asked; /* SIGHUP sets it, the service clears it; or NULL */
     /* In place of the classifier, for rigs whose subject is the pipeline: fills
      * signals and outcome of the items. NULL in the product. */
     enum wn_status (*score_instead)(

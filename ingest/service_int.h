@@ -12,6 +12,7 @@
 #include "core/metrics.h"
 #include "core/queue.h"
 #include "ingest/flow.h"
+#include "ingest/models.h"
 #include "ingest/parse.h"
 #include "ingest/service.h"
 #include "ingest/shed.h"
@@ -80,6 +81,10 @@ struct wn_svc {
     enum wn_status failed; /* of the thread that failed first */
     struct wn_err failure;
 
+    struct wn_models *models; /* NULL: conf->score_instead */
+    struct wn_shadow *shadow; /* NULL: no thread scores beside */
+    atomic_uint scorers; /* threads that score, as they number themselves */
+    atomic_bool careful; /* records are handled alone */
     struct wn_queue *to_score, *to_write;
     atomic_size_t bytes, items; /* in hand */
     atomic_ullong committed;

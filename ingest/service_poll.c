@@ -110,6 +110,7 @@ look_for_careful(struct poll *p)
             careful ? "\"workers died here without progress\""
                     : "\"those records are done\"");
     p->careful = careful;
+    atomic_store(&p->svc->careful, careful);
 }
 
 /* A line for each only where workers died over it: a source says in one line

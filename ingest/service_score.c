@@ -1,8 +1,10 @@
 /*
  * Scorer threads: bytes to post, post to signals, signals to one action. Each
- * has its own wn_scorer; nothing is shared but the queues.
+ * has a scorer of its own in the live model, which it takes for one batch; so
+ * a batch is scored whole by one model, and other weights come between two.
  */
 #include "ingest/service_int.h"
+#include "ingest/shadow.h"
 
 #define BATCH_MAX 1024 /* posts, however light */
 
@@ -44,15 +46,15 @@ parse(struct wn_svc *svc, struct wn_item *item)
 }
 
 static void
-decide(struct wn_svc *svc, struct wn_item *item)
+decide(struct wn_svc *svc, const struct wn_model *model, struct wn_item *item)
 {
     int64_t begin = wn_clock_mono_us();
 
     wn_flow_move(item, WN_FLOW_SCORED);
     wn_policy_eval(svc->conf->policy, &item->sig, &item->arena, &item->verdict);
     item->policy_version = wn_policy_version(svc->conf->policy);
-    if (svc->conf->score_instead == NULL) {
-        item->model_version = wn_classifier_version(svc->conf->classifier);
+    if (model != NULL) {
+        item->model_version = model->version;
         item->text_version = WN_TEXT_VERSION;
     }
     wn_flow_move(item, WN_FLOW_DECIDED);
@@ -79,8 +81,8 @@ choose_depth(
 }
 
 static enum wn_status
-score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
-    size_t n, struct wn_err *err)
+score(struct wn_svc *svc, const struct wn_model *model, unsigned number,
+    struct wn_item **items, size_t n, struct wn_err *err)
 {
     struct wn_item *judged[BATCH_MAX];
     enum wn_status rc = WN_OK;
@@ -93,13 +95,15 @@ score(struct wn_svc *svc, struct wn_scorer *scorer, struct wn_item **items,
     if (k > 0 && svc->conf->score_instead != NULL)
         rc = svc->conf->score_instead(judged, k, err);
     if (k > 0 && svc->conf->score_instead == NULL) {
-        choose_depth(svc, scorer, judged[0]);
-        rc = wn_scorer_run(scorer, judged, k, err);
+        choose_depth(svc, model->scorers[number], judged[0]);
+        rc = wn_scorer_run(model->scorers[number], judged, k, err);
     }
     if (rc != WN_OK)
         return rc;
-    for (i = 0; i < k; i++)
-        decide(svc, judged[i]);
+    for (i = 0; i < k; i++) {
+        decide(svc, model, judged[i]);
+        wn_shadow_offer(svc->shadow, judged[i]);
+    }
     return WN_OK;
 }
 
@@ -129,10 +133,10 @@ weigh(const void *item)
 /* A batch is this scorer's share of what is waiting, up to `tokens`. It never
  * waits for company: two posts cost the encoder about what each costs alone. */
 static enum wn_status
-work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
-    struct wn_err *err)
+work(struct wn_svc *svc, unsigned number, size_t tokens, struct wn_err *err)
 {
     struct wn_item *items[BATCH_MAX];
+    struct wn_model *model;
     enum wn_status rc;
     size_t n, i;
 
@@ -142,7 +146,9 @@ work(struct wn_svc *svc, struct wn_scorer *scorer, size_t tokens,
         if (n == 0)
             return WN_OK; /* closed and drained */
         n = keep_live(svc, items, n);
-        rc = score(svc, scorer, items, n, err);
+        model = wn_models_take(svc->models);
+        rc = score(svc, model, number, items, n, err);
+        wn_models_drop(svc->models, model);
         for (i = 0; i < n; i++) {
             if (rc != WN_OK || !wn_queue_put(svc->to_write, items[i]))
                 wn_svc_let_go(svc, items[i]);
@@ -156,18 +162,12 @@ void *
 wn_score_thread(void *arg)
 {
     struct wn_svc *svc = arg;
-    const struct wn_options *o = svc->conf->options;
-    struct wn_scorer *scorer = NULL;
+    unsigned number = atomic_fetch_add(&svc->scorers, 1);
     struct wn_err err = { "" };
-    enum wn_status rc = WN_OK;
+    enum wn_status rc = work(svc, number,
+        (size_t)wn_opt_int(svc->conf->options, WN_OPT_SCORE_BATCH), &err);
 
-    if (svc->conf->score_instead == NULL)
-        rc = wn_scorer_new(&scorer, svc->conf->classifier,
-            (size_t)wn_opt_int(o, WN_OPT_SCORE_WINDOWS), &err);
-    if (rc == WN_OK)
-        rc = work(svc, scorer, (size_t)wn_opt_int(o, WN_OPT_SCORE_BATCH), &err);
     if (rc != WN_OK)
         wn_svc_fail(svc, rc, &err);
-    wn_scorer_free(scorer);
     return NULL;
 }

@@ -12,12 +12,14 @@
 #include <string.h>
 
 #include "ingest/service_int.h"
+#include "storage/activation.h"
 
 #define TAKE_MAX 1024
 #define IDLE_MS 50
 #define PING_US 2000000
 #define HOUR_US INT64_C(3600000000)
 #define DEAD_LOG_US 60000000
+#define SAY_US 60000000
 
 struct writer {
     struct wn_svc *svc;
@@ -32,6 +34,10 @@ struct writer {
     int64_t retain_us;             /* not before, by the monotonic clock */
     int64_t left_rows; /* since the last time nothing was left to do */
     int left_partitions;
+    int64_t asked_us; /* when it last asked what is activated, monotonic */
+    int64_t said_us;  /* when it last told what runs here, monotonic */
+    bool word_due;    /* `word` has yet to be told */
+    struct wn_models_word word;
     bool files;           /* offsets are bytes of a file */
     int64_t dead_us;      /* when it last spoke of dead letters, monotonic */
     uint64_t dead_new;    /* since then */
@@ -137,6 +143,48 @@ retain(struct writer *w)
     w->left_rows = 0;
 }
 
+/* --- what is activated --- */
+
+/* The database hears what runs here when that changes, and now and then. */
+static enum wn_status
+say(struct writer *w, struct wn_err *err)
+{
+    enum wn_status rc;
+
+    if (wn_models_say(w->svc->models, &w->word) ||
+        (w->word.version != NULL && wn_clock_mono_us() - w->said_us >= SAY_US))
+        w->word_due = true;
+    if (!w->word_due)
+        return WN_OK;
+    rc = wn_running_set(w->store, "model", w->word.activation, w->word.version,
+        w->word.cause[0] != '\0' ? w->word.cause : NULL, err);
+    if (rc == WN_OK) {
+        w->word_due = false;
+        w->said_us = wn_clock_mono_us();
+    }
+    return rc;
+}
+
+/* A read: it says nothing of whether the database takes writes, so it stands
+ * for no ping. */
+static enum wn_status
+ask_activated(struct writer *w, struct wn_err *err)
+{
+    struct wn_activated a;
+    enum wn_status rc;
+
+    if (!wn_models_wants(w->svc->models) ||
+        (w->asked_us != 0 &&
+            wn_clock_mono_us() - w->asked_us < WN_ACTIVATION_POLL_US))
+        return WN_OK;
+    rc = wn_activated(w->store, "model", &a, err);
+    if (rc != WN_OK)
+        return rc;
+    w->asked_us = wn_clock_mono_us();
+    wn_models_hear(w->svc->models, &a);
+    return say(w, err);
+}
+
 static bool
 look_after(struct writer *w)
 {
@@ -151,6 +199,8 @@ look_after(struct writer *w)
         rc = make_partitions(w, &err);
         asked = true;
     }
+    if (rc == WN_OK)
+        rc = ask_activated(w, &err);
     if (rc == WN_OK)
         retain(w);
     if (rc == WN_OK && wn_clock_mono_us() - w->spoke_us >= PING_US) {

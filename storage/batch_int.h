@@ -119,7 +119,11 @@ double wn_row_priority(const struct wn_item *item);
 
 /* --- the audit trail's own parts (audit.c) --- */
 
-enum wn_audit_kind { WN_AUDIT_RECORD = 1, WN_AUDIT_DECISION = 2 };
+enum wn_audit_kind {
+    WN_AUDIT_RECORD = 1,
+    WN_AUDIT_DECISION = 2,
+    WN_AUDIT_ACTIVATION = 3
+};
 void wn_audit_leaf(const void *body, size_t len, uint8_t leaf[WN_SHA256]);
 void wn_audit_chain(uint8_t head[WN_SHA256], const uint8_t leaf[WN_SHA256]);
 /* HMAC-SHA-256(salt, tag byte, value). */

@@ -1,4 +1,4 @@
-/* Reading rows back for people: shared by report.c and review.c. */
+/* Reading rows back for people: shared by report.c, review.c and shadow.c. */
 #ifndef WN_STORAGE_REPORT_INT_H
 #define WN_STORAGE_REPORT_INT_H
 
@@ -16,5 +16,11 @@
 /* Reads what that column gave; returns how many. In `arena`. */
 size_t wn_read_reasons(const PGresult *res, int row, int col,
     struct wn_arena *arena, struct wn_reason out[WN_REASONS_MAX]);
+
+/* A snapshot that may take its time; wn_report_end() in any case, with what
+ * this gave. */
+enum wn_status wn_report_begin(
+    struct wn_store *st, int *ret_timeout_ms, struct wn_err *err);
+void wn_report_end(struct wn_store *st, int timeout_ms);
 
 #endif

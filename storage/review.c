@@ -12,8 +12,8 @@
 #include "core/cbor.h"
 #include "core/clock.h"
 #include "core/utf8.h"
-#include "storage/batch_int.h"
 #include "storage/report_int.h"
+#include "storage/staff_int.h"
 
 #define MICROS(t) "(extract(epoch FROM " t ") * 1000000)::bigint"
 #define BODY_MAX 4096
@@ -143,59 +143,18 @@ struct subject {
 };
 
 static enum wn_status
-one_salt(struct wn_store *st, const char *insert, const char *select,
-    const char *id, uint8_t out[WN_SALT], struct wn_err *err)
-{
-    struct wn_params p = { .n = 0 };
-    uint8_t fresh[WN_SALT];
-    PGresult *res;
-    enum wn_status rc;
-
-    wn_random(fresh, sizeof(fresh));
-    wn_param_text(&p, id);
-    wn_param_bytes(&p, fresh, sizeof(fresh));
-    rc = wn_query(st, insert, &p, NULL, err);
-    p.n = 1;
-    if (rc == WN_OK)
-        rc = wn_query_binary(st, select, &p, &res, err);
-    if (rc != WN_OK)
-        return rc;
-    if (PQntuples(res) == 1 && PQgetlength(res, 0, 0) == WN_SALT)
-        memcpy(out, PQgetvalue(res, 0, 0), WN_SALT);
-    else
-        rc = wn_fail(err, WN_REJECT, "review: the post has no salt");
-    PQclear(res);
-    return rc;
-}
-
-static enum wn_status
 read_salts(struct wn_store *st, struct subject *s, struct wn_err *err)
 {
     enum wn_status rc;
 
-    rc = one_salt(st,
-        "INSERT INTO winnow.staff_salt (staff_id, salt) VALUES ($1, $2) "
-        "ON CONFLICT DO NOTHING",
-        "SELECT salt FROM winnow.staff_salt WHERE staff_id = $1", s->staff_id,
-        s->staff_salt, err);
+    rc = wn_staff_salt(st, s->staff_id, s->staff_salt, err);
     if (rc == WN_OK)
-        rc = one_salt(st,
+        rc = wn_salt_ready(st,
             "INSERT INTO winnow.post_salt (post_id, salt) VALUES ($1, $2) "
             "ON CONFLICT DO NOTHING",
             "SELECT salt FROM winnow.post_salt WHERE post_id = $1", s->post_id,
             s->post_salt, err);
     return rc;
-}
-
-static void
-put_commitment(struct wn_buf *o, uint64_t key, const uint8_t salt[WN_SALT],
-    enum wn_commitment tag, const char *value)
-{
-    uint8_t out[WN_SHA256];
-
-    wn_audit_commit(salt, tag, value, strlen(value), out);
-    wn_cbor_uint(o, key);
-    wn_cbor_bytes(o, out, sizeof(out));
 }
 
 /* Body of a decision's audit row; keys of their own from 32 on. */
@@ -218,7 +177,7 @@ decision_body(struct wn_buf *o, const struct subject *s, int32_t source,
     wn_cbor_int(o, ts);
     wn_cbor_uint(o, 7);
     wn_cbor_uint(o, (uint64_t)s->action);
-    put_commitment(o, 17, s->post_salt, WN_COMMIT_POST, s->post_id);
+    wn_staff_commitment(o, 17, s->post_salt, WN_COMMIT_POST, s->post_id);
     wn_cbor_uint(o, 32);
     wn_cbor_int(o, s->item);
     wn_cbor_uint(o, 33);
@@ -231,8 +190,8 @@ decision_body(struct wn_buf *o, const struct subject *s, int32_t source,
         else
             wn_cbor_bool(o, s->labels[h] == WN_LABEL_YES);
     }
-    put_commitment(o, 35, s->staff_salt, WN_COMMIT_STAFF, s->staff_id);
-    put_commitment(o, 36, s->post_salt, WN_COMMIT_REASON, s->reason);
+    wn_staff_commitment(o, 35, s->staff_salt, WN_COMMIT_STAFF, s->staff_id);
+    wn_staff_commitment(o, 36, s->post_salt, WN_COMMIT_REASON, s->reason);
 }
 
 static enum wn_status
@@ -268,64 +227,17 @@ insert_decision(
     return WN_OK;
 }
 
-struct staff_chain {
-    int32_t source;
-    int64_t seq; /* rows that are there */
-    uint8_t head[WN_SHA256];
-};
-
-static enum wn_status
-lock_chain(struct wn_store *st, struct staff_chain *c, struct wn_err *err)
-{
-    PGresult *res;
-    enum wn_status rc = wn_query_binary(st,
-        "SELECT source, seq, head FROM winnow.staff_lock()", NULL, &res, err);
-
-    if (rc != WN_OK)
-        return rc;
-    c->source = wn_get_b32(res, 0, 0);
-    c->seq = wn_get_b64(res, 0, 1);
-    memcpy(c->head, PQgetvalue(res, 0, 2), WN_SHA256);
-    PQclear(res);
-    return WN_OK;
-}
-
 /* The audit row of a decision, the chain moved on, and COMMIT. */
 static enum wn_status
-audit_and_commit(struct wn_store *st, struct staff_chain *c,
+audit_and_commit(struct wn_store *st, struct wn_staff_chain *c,
     const struct subject *s, struct wn_err *err)
 {
-    int64_t ts = wn_clock_now_us(), seq = c->seq + 1;
-    struct wn_params row = { .n = 0 };
-    struct wn_pipe pipe;
-    uint8_t leaf[WN_SHA256];
+    int64_t ts = wn_clock_now_us();
     struct wn_buf body;
-    enum wn_status rc;
 
     wn_buf_init(&body, BODY_MAX);
-    decision_body(&body, s, c->source, seq, ts);
-    if (body.failed) {
-        wn_buf_release(&body);
-        return wn_fail(err, WN_STOP, "review: out of memory");
-    }
-    wn_audit_leaf(body.data, body.len, leaf);
-    wn_audit_chain(c->head, leaf);
-    wn_param_time(&row, ts);
-    wn_param_int(&row, seq);
-    wn_param_int(&row, WN_AUDIT_DECISION);
-    wn_param_bytes(&row, body.data, body.len);
-    wn_param_bytes(&row, leaf, sizeof(leaf));
-    wn_param_bytes(&row, c->head, sizeof(c->head));
-    wn_pipe_begin(st, &pipe);
-    wn_pipe_add(st, &pipe,
-        "SELECT winnow.staff_audit($1::timestamptz, $2::bigint, $3::smallint, "
-        "$4::bytea, $5::bytea, $6::bytea)",
-        &row, false);
-    wn_pipe_add(st, &pipe, "COMMIT", NULL, false);
-    rc = wn_pipe_end(st, &pipe, err);
-    wn_pipe_clear(&pipe);
-    wn_buf_release(&body);
-    return rc;
+    decision_body(&body, s, c->source, c->seq + 1, ts);
+    return wn_staff_commit(st, c, WN_AUDIT_DECISION, ts, &body, err);
 }
 
 /* Locks post and item, and holds them against what the person saw. */
@@ -376,7 +288,7 @@ decide(struct wn_store *st, const struct wn_decision *d, struct wn_arena *arena,
     struct subject *s, struct wn_err *err)
 {
     struct wn_params p = { .n = 0 };
-    struct staff_chain chain;
+    struct wn_staff_chain chain;
     enum wn_status rc;
 
     rc = wn_query_simple(st, "BEGIN", err);
@@ -393,7 +305,7 @@ decide(struct wn_store *st, const struct wn_decision *d, struct wn_arena *arena,
             "clock_timestamp() WHERE id = $1::bigint",
             &p, NULL, err);
     if (rc == WN_OK)
-        rc = lock_chain(st, &chain, err);
+        rc = wn_staff_lock(st, &chain, err);
     if (rc == WN_OK)
         rc = audit_and_commit(st, &chain, s, err);
     if (rc != WN_OK)
@@ -470,7 +382,7 @@ import_post(struct wn_store *st, const struct wn_imported *im, int64_t ts,
 
 static enum wn_status
 import_rows(struct wn_store *st, const struct wn_imported *im, int64_t ts,
-    const struct staff_chain *c, int64_t version, struct subject *s,
+    const struct wn_staff_chain *c, int64_t version, struct subject *s,
     struct wn_err *err)
 {
     struct wn_params item = { .n = 0 };
@@ -533,7 +445,7 @@ static enum wn_status
 import(struct wn_store *st, const struct wn_imported *im, int64_t ts,
     struct subject *s, bool *ret_known, struct wn_err *err)
 {
-    struct staff_chain chain;
+    struct wn_staff_chain chain;
     bool known = false;
     enum wn_status rc;
     int64_t version = 0;
@@ -549,7 +461,7 @@ import(struct wn_store *st, const struct wn_imported *im, int64_t ts,
     if (rc == WN_OK)
         rc = import_post(st, im, ts, &version, err);
     if (rc == WN_OK)
-        rc = lock_chain(st, &chain, err);
+        rc = wn_staff_lock(st, &chain, err);
     if (rc == WN_OK)
         rc = import_rows(st, im, ts, &chain, version, s, err);
     if (rc == WN_OK)

@@ -1,7 +1,7 @@
 /* The form of the audit trail, held by a stored vector: a change here makes
  * every trail that exists unverifiable. */
 #include "core/cbor.h"
-#include "storage/batch_int.h"
+#include "storage/activation_int.h"
 #include "tests/lib/test.h"
 
 static void
@@ -80,6 +80,40 @@ audit_row_has_the_stored_form(void **state)
         "4a69d63b497458d96ab0d2074d93ff5cfae4ee06c2ef17fc075ab26d5f916c69");
     wn_buf_release(&b.body);
     wn_item_free(it);
+}
+
+static void
+audit_activation_has_the_stored_form(void **state)
+{
+    static const uint8_t salt[WN_SALT] = { 1, 2, 3 };
+    struct wn_activation_body b = { .source = 3,
+        .seq = 41,
+        .ts_us = 1700000000000000,
+        .id = 5,
+        .kind = "model",
+        .version = "b@2",
+        .before = "a@1",
+        .rollback = true,
+        .staff_id = "ana",
+        .reason = "kept out",
+        .salt = salt };
+    uint8_t leaf[WN_SHA256];
+    struct wn_buf body;
+
+    (void)state;
+    wn_buf_init(&body, 4096);
+    wn_activation_body(&body, &b);
+    assert_null(memmem(body.data, body.len, "kept out", 8));
+    assert_null(memmem(body.data, body.len, "ana", 3));
+    check_hex((uint8_t *)body.data, body.len,
+        "ac000101030203031829051b00060a24181e4000182358202717ab7a942654"
+        "2d8b47129d4121140c6cd92106a872a2dcd0e8cc601caf9e86182458208e9f"
+        "7de90c3479d57cb3230513d52569e2172eba4dcac6690507346c2568c1ed18"
+        "30656d6f64656c1831f5183205183363624032183463614031");
+    wn_audit_leaf(body.data, body.len, leaf);
+    check_hex(leaf, sizeof(leaf),
+        "dc5faf0537d0f2799521e0ba6ea64222bf17b7a5133a17922cced2af899b8c14");
+    wn_buf_release(&body);
 }
 
 static void
@@ -227,6 +261,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audit_row_has_the_stored_form),
+        cmocka_unit_test(audit_activation_has_the_stored_form),
         cmocka_unit_test(audit_body_holds_no_reason_text_and_no_ids),
         cmocka_unit_test(audit_row_that_has_no_memory_is_no_row),
         cmocka_unit_test(audit_commitments_differ_by_salt_tag_and_value),
