@@ -91,19 +91,18 @@ take_source(struct joining *j, size_t source, int8_t label)
     return n;
 }
 
-/* --- kinds --- */
-
 /* Mean of the sources' recall where a share WN_TRAIN_FPR of all negatives is
  * let through; NaN where no source counts. */
 static enum wn_status
-mean_recall(struct joining *j, size_t h, double *ret, struct wn_err *err)
+mean_recall(struct joining *j, size_t h, const double mix[3], double *ret,
+    struct wn_err *err)
 {
     size_t n = j->dev->data.n, sources = 0;
     struct wn_measure m = { 0 };
     double threshold, sum = 0;
     enum wn_status rc;
 
-    score(j, h, encoder_alone);
+    score(j, h, mix);
     rc = wn_threshold_at_fpr(
         j->scores, j->labels, n, WN_TRAIN_FPR, &threshold, err);
     for (size_t s = 0; rc == WN_OK && s < j->dev->data.sources_n; s++) {
@@ -116,6 +115,8 @@ mean_recall(struct joining *j, size_t h, double *ret, struct wn_err *err)
     *ret = sources > 0 ? sum / (double)sources : NAN;
     return rc;
 }
+
+/* --- kinds --- */
 
 /* One threshold has to serve all that a head means; where one kind of it fills
  * the data, another never reaches it. The kinds' outputs may, raised or
@@ -132,13 +133,13 @@ choose_kinds(struct joining *j, struct wn_err *err)
         return WN_OK;
     rc = read_logits(j, err);
     if (rc == WN_OK)
-        rc = mean_recall(j, WN_BAIT, &best, err);
+        rc = mean_recall(j, WN_BAIT, encoder_alone, &best, err);
     head->with_kinds = true;
     for (int i = -12; rc == WN_OK && i <= 12; i++) {
         head->kinds = 0.5 * i;
         rc = read_logits(j, err);
         if (rc == WN_OK)
-            rc = mean_recall(j, WN_BAIT, &recall, err);
+            rc = mean_recall(j, WN_BAIT, encoder_alone, &recall, err);
         if (rc == WN_OK && recall > best) {
             best = recall;
             kept = head->kinds;
@@ -181,37 +182,40 @@ auc_of(struct joining *j, size_t h, const double mix[3], double *ret,
 }
 
 /*
- * Direction of the sum: what dev ranks best, between the encoder alone and the
- * plain sum. Not beyond: the n-grams shine on the sources that they were
- * trained on, which dev is made of, and the encoder holds on those that nobody
- * has seen. Where the encoder knows nothing the n-grams are all there is.
+ * Direction of the sum: where the sources of dev lose least, between the
+ * encoder alone and the plain sum. Not the best order of dev as a whole: the
+ * large sources would have it to themselves. And not beyond the plain sum: the
+ * n-grams shine on the sources that they were trained on, which dev is made
+ * of, and the encoder holds on those that nobody has seen. Where it knows
+ * nothing the n-grams are all there is.
  */
 static enum wn_status
 choose_mix(struct joining *j, size_t h, double *auc, struct wn_err *err)
 {
     size_t n = j->dev->data.n;
-    double *mix = j->heads[h].mix, unit[2], encoder, now, best[3] = { 0 };
-    enum wn_status rc = auc_of(j, h, encoder_alone, &encoder, err);
-    int last = encoder > AUC_MIN ? MIX_STEPS : 2 * MIX_STEPS;
+    double *mix = j->heads[h].mix, unit[2], now, best = NAN, kept[3] = { 0 };
+    enum wn_status rc = auc_of(j, h, encoder_alone, auc, err);
+    int last = *auc > AUC_MIN ? MIX_STEPS : 2 * MIX_STEPS;
 
     unit[0] = inverse_deviation(j->scores, j->labels, n);
     score(j, h, ngrams_alone);
     unit[1] = inverse_deviation(j->scores, j->labels, n);
-    *auc = NAN;
     for (int k = 0; rc == WN_OK && k <= last; k++) {
         double angle = M_PI / 4 * k / MIX_STEPS;
 
         mix[0] = k == 2 * MIX_STEPS ? 0 : cos(angle) * unit[0];
         mix[1] = sin(angle) * unit[1];
         mix[2] = 0;
-        rc = auc_of(j, h, mix, &now, err);
-        if (k == 0 || now > *auc) {
-            *auc = now;
-            memcpy(best, mix, sizeof(best));
+        rc = mean_recall(j, h, mix, &now, err);
+        if (rc == WN_OK && isnan(now))
+            rc = auc_of(j, h, mix, &now, err);
+        if (k == 0 || now > best) {
+            best = now;
+            memcpy(kept, mix, sizeof(kept));
         }
     }
-    memcpy(mix, best, sizeof(best));
-    return rc;
+    memcpy(mix, kept, sizeof(kept));
+    return rc == WN_OK ? auc_of(j, h, mix, auc, err) : rc;
 }
 
 /* --- probability and threshold --- */
