@@ -1,8 +1,17 @@
-/* Reading rows back for people: shared by report.c and review.c. */
+/* Reading rows back: shared by report.c, review.c and decided.c. */
 #ifndef WN_STORAGE_REPORT_INT_H
 #define WN_STORAGE_REPORT_INT_H
 
 #include "storage/store_int.h"
+
+/*
+ * A report reads one snapshot, and may read a whole table: it waits longer
+ * than what a post waits for. wn_snapshot_end() restores what was, and is
+ * called in any case.
+ */
+enum wn_status wn_snapshot_begin(
+    struct wn_store *st, int *ret_timeout_ms, struct wn_err *err);
+void wn_snapshot_end(struct wn_store *st, int timeout_ms);
 
 /* SQL of a jsonb column `col` as one text: rule, category and reason of each,
  * ended by U+001F, which JSON text cannot hold unescaped as a separator. */
