@@ -136,6 +136,7 @@ wn_train_set_pick(struct wn_train_set *s, size_t per_source, uint64_t seed,
     size_t taken[WN_DATA_SOURCES_MAX] = { 0 };
 
     s->features_windows = windows_max;
+    free(s->picked);
     s->picked = calloc(s->data.n, sizeof(*s->picked));
     if (order == NULL || s->picked == NULL) {
         free(order);
