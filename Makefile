@@ -10,6 +10,7 @@
 #   make bench      all benchmarks but the next two: bench-store, bench-tokenizer, bench-explain, bench-policy, bench-lists, bench-encoder [ISA=avx2], bench-service
 #   make bench-precision  int8 beside fp32 on the texts of $(DATA) [EVERY=5]
 #   make bench-train  training beside PyTorch   [TRAIN='--bf16 --rounds 9']
+#   make bench-reviews  what learning from decisions is worth, with the shipped weights [WEIGHTS=DIR]
 #   make bench-report  build/bench/report.html of what they measured
 #   make layers     who includes whom; fails on an include that the table forbids
 #   make headers    compiles each header alone
@@ -184,6 +185,7 @@ help:
 install: $(BUILD)/winnow
 	install -D -m 0755 $(BUILD)/winnow $(DESTDIR)$(PREFIX)/bin/winnow
 	cd model/weights && find winnow -type f -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/winnow/weights/{} \;
+	cd model && find data -name '*.jsonl' -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/winnow/{} \;
 	find policies -maxdepth 1 -name '*.json' -exec install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/winnow/policies {} +
 	install -D -m 0644 deploy/winnow.conf $(DESTDIR)$(PREFIX)/share/winnow/winnow.conf
 	install -D -m 0644 deploy/systemd/winnow.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/winnow.conf

@@ -34,18 +34,13 @@ wn_data_release(struct wn_data *d)
     memset(d, 0, sizeof(*d));
 }
 
-/* The number of the name that member `member` of o holds, "" where it has
- * none; a new one is added to names. */
+/* The number of a name; a new one is added to names. */
 static enum wn_status
-find_name(struct wn_data *d, const json_t *o, const char *member,
+name_number(struct wn_data *d, const char *member, const char *name,
     const char **names, size_t *n, uint16_t *ret, struct wn_err *err)
 {
-    const json_t *v = json_object_get(o, member);
-    const char *name = v == NULL || json_is_null(v) ? "" : json_string_value(v);
     size_t i;
 
-    if (name == NULL)
-        return wn_fail(err, WN_REJECT, "\"%s\" is not a string", member);
     for (i = 0; i < *n && strcmp(names[i], name) != 0; i++)
         continue;
     if (i == WN_DATA_SOURCES_MAX)
@@ -61,12 +56,33 @@ find_name(struct wn_data *d, const json_t *o, const char *member,
     return WN_OK;
 }
 
+/* The number of the name that member `member` of o holds, "" where it has
+ * none. */
 static enum wn_status
-copy(struct wn_data *d, const json_t *v, struct wn_str *ret, struct wn_err *err)
+find_name(struct wn_data *d, const json_t *o, const char *member,
+    const char **names, size_t *n, uint16_t *ret, struct wn_err *err)
 {
-    ret->len = json_string_length(v);
-    ret->p = wn_arena_strndup(&d->arena, json_string_value(v), ret->len);
+    const json_t *v = json_object_get(o, member);
+    const char *name = v == NULL || json_is_null(v) ? "" : json_string_value(v);
+
+    if (name == NULL)
+        return wn_fail(err, WN_REJECT, "\"%s\" is not a string", member);
+    return name_number(d, member, name, names, n, ret, err);
+}
+
+static enum wn_status
+copy(struct wn_data *d, struct wn_str from, struct wn_str *ret,
+    struct wn_err *err)
+{
+    ret->len = from.len;
+    ret->p = wn_arena_strndup(&d->arena, from.p, from.len);
     return ret->p == NULL ? wn_fail(err, WN_STOP, "out of memory") : WN_OK;
+}
+
+static struct wn_str
+string_of(const json_t *v)
+{
+    return (struct wn_str){ json_string_value(v), json_string_length(v) };
 }
 
 static enum wn_status
@@ -141,12 +157,31 @@ read_row(void *arg, const json_t *o, struct wn_err *err)
         if (row.baits[b] < 0 && row.labels[WN_BAIT] == 0)
             row.baits[b] = 0;
     if (rc == WN_OK)
-        rc = copy(d, text, &row.text, err);
+        rc = copy(d, string_of(text), &row.text, err);
     if (rc == WN_OK && json_is_string(id))
-        rc = copy(d, id, &row.id, err);
+        rc = copy(d, string_of(id), &row.id, err);
     if (rc == WN_OK)
         rc = read_names(d, o, &row, err);
     return rc == WN_OK ? append(d, &row, err) : rc;
+}
+
+enum wn_status
+wn_data_add(struct wn_data *d, const struct wn_data_row *row,
+    const char *source, struct wn_err *err)
+{
+    struct wn_data_row own = *row;
+    enum wn_status rc = copy(d, row->id, &own.id, err);
+
+    if (rc == WN_OK)
+        rc = copy(d, row->text, &own.text, err);
+    if (rc == WN_OK)
+        rc = name_number(d, "source", source, d->sources, &d->sources_n,
+            &own.source, err);
+    if (rc == WN_OK)
+        rc = name_number(d, "lang", "", d->langs, &d->langs_n, &own.lang, err);
+    if (rc == WN_OK)
+        rc = name_number(d, "kind", "", d->kinds, &d->kinds_n, &own.kind, err);
+    return rc == WN_OK ? append(d, &own, err) : rc;
 }
 
 /* --- a file --- */

@@ -57,6 +57,10 @@ enum wn_status wn_data_each(
  * over. WN_REJECT: "FILE:LINE: what is wrong". */
 enum wn_status wn_data_read(
     struct wn_data *d, const char *path, struct wn_err *err);
+/* Appends one row: strings of it are copied, `source` takes the place of its
+ * own, and it has neither language nor kind. */
+enum wn_status wn_data_add(struct wn_data *d, const struct wn_data_row *row,
+    const char *source, struct wn_err *err);
 /* n > 0 files one after the other; WN_REJECT too where no text is in them. */
 enum wn_status wn_data_read_all(
     struct wn_data *d, const char *const *files, size_t n, struct wn_err *err);

@@ -39,6 +39,7 @@ struct comparison {
     double recall[WN_HEADS][2], fpr[WN_HEADS][2], flagged[2];
     struct kind *kinds;
     size_t kinds_n;
+    size_t neg_min;
     struct wn_buf reasons; /* a line each; none: B passes */
 };
 
@@ -143,11 +144,11 @@ compare_head(struct comparison *k, size_t h, int8_t *labels, struct wn_err *err)
         &k->head[h], err);
     if (rc != WN_OK)
         return rc;
-    if (p->pos < POS_MIN || p->neg < NEG_MIN)
+    if (p->pos < POS_MIN || p->neg < k->neg_min)
         add_reason(k,
             "%s is not tested: %zu positives and %zu negatives, %d "
-            "and %d are needed",
-            name, p->pos, p->neg, POS_MIN, NEG_MIN);
+            "and %zu are needed",
+            name, p->pos, p->neg, POS_MIN, k->neg_min);
     if (p->recall.high < 0)
         add_reason(k, "%s: recall is lower by %.4f (%.4f to %.4f)", name,
             -p->recall.value, -p->recall.high, -p->recall.low);
@@ -462,7 +463,7 @@ run(struct comparison *k, const struct wn_compare *c,
 
     if (c->json != NULL)
         rc = wn_file_may_write(c->json, &err);
-    if (rc == WN_OK)
+    if (rc == WN_OK && c->data == NULL)
         rc = wn_data_read_all(&k->data, c->files, c->files_n, &err);
     for (size_t m = 0; m < 2 && rc == WN_OK && status == 0; m++)
         status = open_model(k, c->model[m], m, o);
@@ -484,10 +485,12 @@ run(struct comparison *k, const struct wn_compare *c,
 int
 wn_model_compare(const struct wn_compare *c, const struct wn_options *o)
 {
-    struct comparison k = { .kinds = NULL };
+    struct comparison k = { .neg_min = c->neg_min > 0 ? c->neg_min : NEG_MIN };
     int status;
 
     wn_data_init(&k.data);
+    if (c->data != NULL)
+        k.data = *c->data; /* the caller's */
     wn_buf_init(&k.reasons, OUTPUT_BYTES_MAX);
     status = run(&k, c, o);
     for (size_t m = 0; m < 2; m++) {
@@ -496,6 +499,7 @@ wn_model_compare(const struct wn_compare *c, const struct wn_options *o)
     }
     free(k.kinds);
     wn_buf_release(&k.reasons);
-    wn_data_release(&k.data);
+    if (c->data == NULL)
+        wn_data_release(&k.data);
     return status;
 }

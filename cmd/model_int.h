@@ -5,6 +5,7 @@
 #ifndef WN_CMD_MODEL_INT_H
 #define WN_CMD_MODEL_INT_H
 
+#include "cmd/data.h"
 #include "core/options.h"
 #include "model/safetensors.h"
 
@@ -16,6 +17,8 @@ struct wn_compare {
     const char *model[2];     /* folder of weights, or file of scores */
     const char *const *files; /* the texts */
     size_t files_n, threads;
+    const struct wn_data *data; /* the texts, in place of files; or NULL */
+    size_t neg_min; /* of a head, to call it tested; 0: as the help says */
     double kind_drop;
     const char *json; /* NULL: none */
 };

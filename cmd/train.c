@@ -5,6 +5,8 @@
  * is and is read once (rounded to int8 first, so that what follows sees the
  * numbers that scoring will see); what is learnt there is linear and takes
  * seconds.
+ *
+ * --from-reviews goes another way: train_reviews.c.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -116,9 +118,12 @@ prepare(struct job *j, struct wn_err *err)
             &j->sets[i], j->features, j->conf.threads, err);
     if (rc == WN_OK)
         rc = wn_ngram_words_init(&j->model.words, err);
+    if (rc == WN_OK)
+        rc = wn_train_set_words(
+            &j->sets[0], j->encoder, j->tokenizer, &j->model.words, err);
     for (size_t i = 0; rc == WN_OK && i < j->sets_n; i++)
-        rc = wn_train_set_ngrams(&j->sets[i], j->encoder, j->tokenizer,
-            &j->model.words, i == 0, err);
+        rc = wn_train_set_ngrams(
+            &j->sets[i], j->encoder, j->tokenizer, &j->model.words, err);
     j->model.ngram.seen = j->model.words.seen;
     return rc;
 }
@@ -157,6 +162,18 @@ make(struct job *j, struct wn_err *err)
     return rc;
 }
 
+void
+wn_train_tune_paths(struct wn_train_conf_cmd *conf)
+{
+    struct wn_tune_conf *t = &conf->tune;
+
+    t->base_dir = conf->base_dir;
+    snprintf(
+        t->dir, sizeof(t->dir), "%.*s.tuned", PATH_MAX - 16, conf->out_dir);
+    snprintf(t->checkpoint, sizeof(t->checkpoint), "%.*s.checkpoint",
+        PATH_MAX - 16, conf->out_dir);
+}
+
 /* What is tuned is the base of all that follows. */
 static enum wn_status
 tune(struct job *j, struct wn_err *err)
@@ -166,11 +183,7 @@ tune(struct job *j, struct wn_err *err)
 
     if (j->conf.heads_only)
         return WN_OK;
-    t->base_dir = j->conf.base_dir;
-    snprintf(
-        t->dir, sizeof(t->dir), "%.*s.tuned", PATH_MAX - 16, j->conf.out_dir);
-    snprintf(t->checkpoint, sizeof(t->checkpoint), "%.*s.checkpoint",
-        PATH_MAX - 16, j->conf.out_dir);
+    wn_train_tune_paths(&j->conf);
     rc = wn_tune(t, &j->sets[0], err);
     j->conf.base_dir = t->dir;
     return rc;
@@ -220,25 +233,52 @@ print_report(const struct job *j)
     wn_buf_release(&out);
 }
 
+static int
+run(int argc, char **argv, struct job *j)
+{
+    struct wn_err err = { "" };
+    int status = wn_train_arguments(argc, argv, &j->conf);
+
+    if (status != 0)
+        return status;
+    wn_hash_setup();
+    if (train(j, &err) != WN_OK)
+        return wn_cmd_fail(1, "train", "%s", err.text);
+    print_report(j);
+    return 0;
+}
+
+/* Beside its own flags it knows options: where the database is, and which
+ * weights are in use. */
+static int
+run_reviews(int argc, char **argv, struct wn_train_conf_cmd *conf)
+{
+    struct wn_options *o = wn_cmd_options(&argc, argv, wn_train_reviews_flags);
+    int status;
+
+    if (o == NULL)
+        return WN_EX_CONFIG;
+    status = wn_train_arguments(argc, argv, conf);
+    if (status == 0)
+        status = wn_train_from_reviews(conf, o);
+    wn_options_free(o);
+    return status;
+}
+
 int
 wn_cmd_train(int argc, char **argv)
 {
+    static const char *const prefixes[] = { "database.", "model.", NULL };
     struct job j = { .sets_n = 0 };
-    struct wn_err err = { "" };
-    enum wn_status rc;
     int status;
 
-    if (wn_cmd_help(argc, argv, wn_train_usage, NULL))
+    if (wn_cmd_help(argc, argv, wn_train_usage, prefixes))
         return 0;
-    status = wn_train_arguments(argc, argv, &j.conf);
-    if (status == 0) {
-        wn_hash_setup();
-        rc = train(&j, &err);
-        if (rc == WN_OK)
-            print_report(&j);
-        else
-            status = wn_cmd_fail(1, "train", "%s", err.text);
-    }
+    j.conf.from_reviews = wn_cmd_take_switch(&argc, argv, "--from-reviews");
+    if (j.conf.from_reviews)
+        status = run_reviews(argc, argv, &j.conf);
+    else
+        status = run(argc, argv, &j);
     job_release(&j);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Arguments of `winnow train`. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,10 +11,12 @@
 #include "cmd/train_int.h"
 
 #define ROWS_PER_SOURCE 3000
+#define EPOCH_ROWS 60000
 #define NAME "winnow-1"
 
 const char wn_train_usage[] =
     "Usage: winnow train --data DIR... --base DIR --out DIR [OPTIONS]\n"
+    "       winnow train --from-reviews --out DIR [OPTIONS]\n"
     "\n"
     "Makes weights from labelled texts. The encoder learns first; then the "
     "n-gram\n"
@@ -71,12 +74,45 @@ const char wn_train_usage[] =
     "goes on,\n"
     "                 and the next one skips it\n"
     "\n"
+    "From reviews: weights in use learn what staff decided, and else stay as "
+    "they are. A\n"
+    "part of the decisions is held back for the gate, which is asked at the "
+    "end "
+    "(`winnow\n"
+    "model compare`): status 0 only where the new weights passed. Nothing is "
+    "put "
+    "to use.\n"
+    "Database and weights are named by options, as in `winnow run`.\n"
+    "  --from-reviews  of the flags above: --out, --data (more to hold on to), "
+    "--test (more\n"
+    "                 for the gate), --name, --about, --threads, --seed, "
+    "--rows-per-source\n"
+    "                 (6000), and those below\n"
+    "  --since DAY    only decisions from that day (2026-11-01) or time on "
+    "(all)\n"
+    "  --last-layers N  the encoder's last N layers and its heads learn too: "
+    "minutes, where\n"
+    "                 the n-grams alone take seconds (0); with --epochs (1), "
+    "--epoch-rows\n"
+    "                 (by the decisions), --weight, --rate, --batch-tokens, "
+    "--precision\n"
+    "  --base DIR     for that the same encoder in fp32, as OUT.tuned of its "
+    "training, in\n"
+    "                 place of the weights' own, which is rounded\n"
+    "\n"
     "Examples:\n"
+    "  winnow train --from-reviews --out weights-new --database.url=...\n"
     "  winnow train --data text --data model/data/feed --base "
     "multilingual-e5-small \\\n"
     "      --exits 3,6 --out weights --test text/test.jsonl.gz\n"
     "  winnow train --heads-only --data text --base all-MiniLM-L6-v2 --out "
     "weights\n";
+
+const char *const wn_train_reviews_flags[] = { "--data=", "--base=", "--out=",
+    "--test=", "--about=", "--name=", "--threads=", "--seed=", "--leave-out=",
+    "--heads-only", "--last-layers=", "--layers=", "--exits=", "--epochs=",
+    "--epoch-rows=", "--weight=", "--rate=", "--batch-tokens=", "--precision=",
+    "--rows-per-source=", "--cache=", "--since=", NULL };
 
 /* Takes a number; false and printed where it is none. */
 static bool
@@ -131,8 +167,10 @@ take_numbers(int *argc, char **argv, struct wn_train_conf_cmd *conf)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct wn_tune_conf *t = &conf->tune;
-    uint64_t rows = UINT64_MAX, threads = cores > 0 ? (uint64_t)cores : 1;
-    uint64_t layers = 0, last = 0, epoch_rows = 60000, tokens = t->tokens;
+    uint64_t rows = conf->rows_per_source,
+             threads = cores > 0 ? (uint64_t)cores : 1;
+    uint64_t layers = 0, last = t->last_layers, tokens = t->tokens;
+    uint64_t epoch_rows = t->epoch_rows;
 
     conf->seed = 1;
     if (!take_number(argc, argv, "--rows-per-source", UINT32_MAX, &rows) ||
@@ -227,6 +265,64 @@ take_weights(int *argc, char **argv, struct wn_tune_conf *t)
     return true;
 }
 
+/* What silence means where weights in use learn a little more. */
+static void
+reviews_defaults(struct wn_train_conf_cmd *conf)
+{
+    struct wn_tune_conf *t = &conf->tune;
+
+    conf->rows_per_source = 6000;
+    t->last_layers = 0; /* the encoder stays as it is */
+    t->epochs = 1;
+    t->rate = 1e-4;
+    t->epoch_rows = 0; /* by the number of decisions */
+}
+
+/* A date, or a time with it. */
+static bool
+take_since(int *argc, char **argv, struct wn_train_conf_cmd *conf)
+{
+    const char *s = wn_cmd_take(argc, argv, "--since");
+    char day[32];
+
+    if (s == NULL)
+        return true;
+    snprintf(day, sizeof(day), "%.12sT00:00:00Z", s);
+    if (wn_time_parse(s, strlen(s), &conf->since_us) ||
+        wn_time_parse(day, strlen(day), &conf->since_us))
+        return true;
+    wn_cmd_usage("train",
+        "--since '%.40s' is not a day as 2026-11-01, nor a time of RFC 3339",
+        s);
+    return false;
+}
+
+/* A flag of the one way that was given on the other. 0 or the exit status. */
+static int
+check_way(const struct wn_train_conf_cmd *conf)
+{
+    const struct wn_tune_conf *t = &conf->tune;
+    const struct {
+        const char *flag;
+        bool given;
+    } not_here[] = {
+        { "--heads-only", conf->heads_only },
+        { "--layers", t->layers > 0 },
+        { "--exits", t->exits > 0 },
+        { "--cache", conf->cache != NULL },
+        { "--leave-out", conf->left_out != NULL },
+    };
+
+    for (size_t i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++)
+        if (not_here[i].given)
+            return wn_cmd_usage("train", "%s does not go with --from-reviews",
+                not_here[i].flag);
+    if (conf->base_dir != NULL && t->last_layers == 0)
+        return wn_cmd_usage(
+            "train", "--base goes with --last-layers: else no encoder learns");
+    return 0;
+}
+
 static bool
 take_data(int *argc, char **argv, struct wn_train_conf_cmd *conf)
 {
@@ -249,7 +345,7 @@ check(struct wn_train_conf_cmd *conf)
 {
     struct wn_err err = { "" };
 
-    if (!wn_joint_is_name(conf->name, strlen(conf->name)))
+    if (conf->name != NULL && !wn_joint_is_name(conf->name, strlen(conf->name)))
         return wn_cmd_usage("train",
             "--name takes 1 to %d letters, digits, '-', '_' and '.'",
             WN_JOINT_NAME_MAX);
@@ -268,7 +364,7 @@ take_texts(int *argc, char **argv, struct wn_train_conf_cmd *conf)
         const char *name, **to;
         bool must;
     } texts[] = {
-        { "--base", &conf->base_dir, true },
+        { "--base", &conf->base_dir, !conf->from_reviews },
         { "--out", &conf->out, true },
         { "--cache", &conf->cache, false },
         { "--test", &conf->test, false },
@@ -284,7 +380,7 @@ take_texts(int *argc, char **argv, struct wn_train_conf_cmd *conf)
     }
     if (*argc > 1)
         return wn_cmd_usage("train", "what is '%.80s' for?", argv[1]);
-    if (conf->data_n == 0)
+    if (conf->data_n == 0 && !conf->from_reviews)
         return wn_cmd_usage("train", "--data is missing");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i].must && *texts[i].to == NULL)
@@ -298,17 +394,24 @@ wn_train_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf)
     int status;
 
     wn_tune_defaults(&conf->tune);
+    conf->tune.epoch_rows = EPOCH_ROWS;
+    conf->rows_per_source = ROWS_PER_SOURCE;
+    if (conf->from_reviews)
+        reviews_defaults(conf);
     conf->heads_only = wn_cmd_take_switch(&argc, argv, "--heads-only");
     if (!take_numbers(&argc, argv, conf) ||
         !take_exits(&argc, argv, &conf->tune) ||
         !take_precision(&argc, argv, &conf->tune) ||
         !take_weights(&argc, argv, &conf->tune) ||
-        !take_data(&argc, argv, conf))
+        !take_data(&argc, argv, conf) ||
+        (conf->from_reviews && !take_since(&argc, argv, conf)))
         return 2;
     status = take_texts(&argc, argv, conf);
+    if (status == 0 && conf->from_reviews)
+        status = check_way(conf);
     if (status != 0)
         return status;
-    if (conf->name == NULL)
+    if (conf->name == NULL && !conf->from_reviews)
         conf->name = NAME;
     return check(conf);
 }

@@ -2,6 +2,7 @@
  * What the files of `winnow train` share.
  *
  *   train.c           the order of the work
+ *   train_reviews*.c  the same from decisions of staff: see train_reviews.h
  *   train_args.c      arguments
  *   tune*.c           fine-tuning of the encoder: see tune.h
  *   train_features.c  the encoder's numbers of every window, kept in a file
@@ -51,12 +52,26 @@ struct wn_train_conf_cmd {
     uint64_t seed;
     bool heads_only;
     struct wn_tune_conf tune;
+    /* With --from-reviews: see train_reviews.h. */
+    bool from_reviews;
+    int64_t since_us;
+    const char *model_dir, *model_name; /* of the weights in use */
+    const struct wn_buf *card; /* in place of the one that is made; or NULL */
 };
 
 /* Fills conf from the command line. 0, or the exit status of an error, which
  * is printed. */
 int wn_train_arguments(int argc, char **argv, struct wn_train_conf_cmd *conf);
 extern const char wn_train_usage[];
+extern const char *const wn_train_reviews_flags[]; /* with --from-reviews */
+
+/* conf->from_reviews; the exit status. */
+struct wn_options;
+int wn_train_from_reviews(
+    struct wn_train_conf_cmd *conf, const struct wn_options *o);
+
+/* Where tuning works: beside conf->out_dir. */
+void wn_train_tune_paths(struct wn_train_conf_cmd *conf);
 
 /*
  * One file of labelled texts. Row r has windows first[r] .. first[r + 1];
@@ -94,11 +109,14 @@ enum wn_status wn_train_set_pick(struct wn_train_set *s, size_t per_source,
     uint64_t seed, size_t windows_max, struct wn_err *err);
 enum wn_status wn_train_set_features(struct wn_train_set *s,
     struct wn_features *f, size_t threads, struct wn_err *err);
-/* Cuts windows, counts their n-grams. learn: the words are added to `words`,
- * and every window is trusted; else trusted by what is there. */
+/* Adds the texts' words to those seen; nothing where words->seen is NULL. */
+enum wn_status wn_train_set_words(const struct wn_train_set *s,
+    const struct wn_encoder *e, const struct wn_tokenizer *t,
+    struct wn_ngram_words *words, struct wn_err *err);
+/* Cuts windows, counts their n-grams and what counts of them by `words`. */
 enum wn_status wn_train_set_ngrams(struct wn_train_set *s,
     const struct wn_encoder *e, const struct wn_tokenizer *t,
-    struct wn_ngram_words *words, bool learn, struct wn_err *err);
+    const struct wn_ngram_words *words, struct wn_err *err);
 
 /* The result; what a head's score is made of: model/joint.h. */
 struct wn_train_model {
@@ -191,6 +209,9 @@ const char *wn_train_work_dir(
 
 /* File i of a folder of weights; NULL after the last. */
 const char *wn_train_file_name(size_t i);
+/* Appends a whole file; *ret_found: there is one. */
+enum wn_status wn_train_read_file(
+    const char *path, struct wn_buf *out, bool *ret_found, struct wn_err *err);
 /* Reads conf->about, if one was given; about_text is the caller's to release
  * in any case. */
 enum wn_status wn_train_read_about(
@@ -204,7 +225,8 @@ enum wn_status wn_train_copy_files(
 /* Begins the work folder: what the base's encoder becomes. */
 enum wn_status wn_train_write_base(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *base, struct wn_err *err);
-/* The rest of it, and into its place once winnow opens it. */
+/* The rest of it, and into its place once winnow opens it. report is for the
+ * card: NULL with conf->card. */
 enum wn_status wn_train_write(const struct wn_train_conf_cmd *conf,
     const struct wn_encoder *e, const struct wn_tokenizer *t,
     const struct wn_train_model *m, const struct wn_train_set *const *sets,

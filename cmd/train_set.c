@@ -137,6 +137,7 @@ wn_train_set_pick(struct wn_train_set *s, size_t per_source, uint64_t seed,
     size_t taken[WN_DATA_SOURCES_MAX] = { 0 };
 
     s->features_windows = windows_max;
+    free(s->picked);
     s->picked = calloc(s->data.n, sizeof(*s->picked));
     if (order == NULL || s->picked == NULL) {
         free(order);
@@ -214,12 +215,68 @@ grow(struct wn_train_set *s, size_t n, struct wn_err *err)
     return WN_OK;
 }
 
-/* Appends the windows of text i, which r holds. */
+/* --- n-grams of every window --- */
+
+/* What is done with the windows of text i, which r holds. */
+typedef enum wn_status take_windows(
+    void *arg, struct wn_reading *r, size_t i, struct wn_err *err);
+
 static enum wn_status
-add_windows(struct wn_train_set *s, struct wn_reading *r, size_t text,
-    struct wn_ngram_words *words, bool learn, struct wn_err *err)
+each_text(const struct wn_data *d, const struct wn_encoder *e,
+    const struct wn_tokenizer *t, take_windows *take, void *arg,
+    struct wn_err *err)
 {
-    struct wn_ngram known = { .seen = words->seen };
+    struct wn_reading r;
+    struct wn_arena arena;
+    enum wn_status rc;
+
+    wn_arena_init(&arena, 1u << 20, ARENA_BYTES);
+    memset(&r, 0, sizeof(r));
+    rc = wn_reading_init(&r, wn_encoder_shape(e), err);
+    for (size_t i = 0; rc == WN_OK && i < d->n; i++) {
+        struct wn_str text = d->rows[i].text;
+
+        wn_arena_reset(&arena);
+        rc = wn_reading_run(
+            &r, t, &arena, text.p, text.len, NULL, 0, WN_TRAIN_WINDOWS, err);
+        if (rc == WN_OK)
+            rc = take(arg, &r, i, err);
+    }
+    wn_reading_release(&r);
+    wn_arena_release(&arena);
+    return rc;
+}
+
+static enum wn_status
+learn_words(void *arg, struct wn_reading *r, size_t text, struct wn_err *err)
+{
+    (void)err;
+    for (size_t i = 0; i < r->windows.n; i++)
+        wn_ngram_words_add(arg, wn_reading_bag(r, i), (uint32_t)text + 1);
+    return WN_OK;
+}
+
+enum wn_status
+wn_train_set_words(const struct wn_train_set *s, const struct wn_encoder *e,
+    const struct wn_tokenizer *t, struct wn_ngram_words *words,
+    struct wn_err *err)
+{
+    if (words->seen == NULL)
+        return WN_OK;
+    return each_text(&s->data, e, t, learn_words, words, err);
+}
+
+struct adding {
+    struct wn_train_set *set;
+    struct wn_ngram known;
+};
+
+/* Appends the windows of a text. */
+static enum wn_status
+add_windows(void *arg, struct wn_reading *r, size_t text, struct wn_err *err)
+{
+    struct adding *a = arg;
+    struct wn_train_set *s = a->set;
 
     for (size_t i = 0; i < r->windows.n; i++) {
         const struct wn_ngram_bag *bag = wn_reading_bag(r, i);
@@ -231,46 +288,31 @@ add_windows(struct wn_train_set *s, struct wn_reading *r, size_t text,
         at = s->offsets[s->windows_n];
         if (bag->n > 0)
             memcpy(s->rows + at, bag->rows, bag->n * sizeof(*s->rows));
-        if (learn)
-            wn_ngram_words_add(words, bag, (uint32_t)text + 1);
-        s->trust[s->windows_n] = learn ? 1 : wn_ngram_trust(&known, bag);
+        s->trust[s->windows_n] = wn_ngram_trust(&a->known, bag);
         s->offsets[++s->windows_n] = at + bag->n;
     }
+    s->first[text + 1] = s->windows_n;
+    s->words[text] = (uint32_t)r->text.words;
     return WN_OK;
 }
 
 enum wn_status
 wn_train_set_ngrams(struct wn_train_set *s, const struct wn_encoder *e,
-    const struct wn_tokenizer *t, struct wn_ngram_words *words, bool learn,
+    const struct wn_tokenizer *t, const struct wn_ngram_words *words,
     struct wn_err *err)
 {
-    struct wn_reading r;
-    struct wn_arena arena;
-    enum wn_status rc;
+    struct adding a = { .set = s, .known = { .seen = words->seen } };
+    enum wn_status rc = WN_OK;
 
-    wn_arena_init(&arena, 1u << 20, ARENA_BYTES);
-    memset(&r, 0, sizeof(r));
-    rc = wn_reading_init(&r, wn_encoder_shape(e), err);
     s->first = calloc(s->data.n + 1, sizeof(*s->first));
     s->words = calloc(s->data.n + 1, sizeof(*s->words));
-    if (rc == WN_OK && (s->first == NULL || s->words == NULL))
+    if (s->first == NULL || s->words == NULL)
         rc = wn_fail(err, WN_STOP, "train: out of memory");
     if (rc == WN_OK)
         rc = grow(s, 0, err);
-    for (size_t i = 0; rc == WN_OK && i < s->data.n; i++) {
-        struct wn_str text = s->data.rows[i].text;
-
-        wn_arena_reset(&arena);
-        rc = wn_reading_run(
-            &r, t, &arena, text.p, text.len, NULL, 0, WN_TRAIN_WINDOWS, err);
-        if (rc == WN_OK)
-            rc = add_windows(s, &r, i, words, learn, err);
-        s->first[i + 1] = s->windows_n;
-        s->words[i] = (uint32_t)r.text.words;
-    }
+    if (rc == WN_OK)
+        rc = each_text(&s->data, e, t, add_windows, &a, err);
     fprintf(stderr, "n-grams: %s, %zu texts, %zu windows\n", s->files[0].path,
         s->data.n, s->windows_n);
-    wn_reading_release(&r);
-    wn_arena_release(&arena);
     return rc;
 }

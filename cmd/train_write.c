@@ -74,9 +74,8 @@ write_file(const char *path, const char *data, size_t len, struct wn_err *err)
     return WN_OK;
 }
 
-/* Appends a whole file; *ret_found tells whether there is one. */
-static enum wn_status
-read_file(
+enum wn_status
+wn_train_read_file(
     const char *path, struct wn_buf *out, bool *ret_found, struct wn_err *err)
 {
     FILE *f = fopen(path, "rb");
@@ -109,7 +108,7 @@ wn_train_read_about(struct wn_train_conf_cmd *conf, struct wn_err *err)
     wn_buf_init(&conf->about_text, CARD_BYTES_MAX / 2);
     if (conf->about == NULL)
         return WN_OK;
-    rc = read_file(conf->about, &conf->about_text, &found, err);
+    rc = wn_train_read_file(conf->about, &conf->about_text, &found, err);
     if (rc == WN_OK && !found)
         rc = wn_fail(err, WN_REJECT, "%s: %s", conf->about, strerror(ENOENT));
     return rc;
@@ -135,7 +134,7 @@ wn_train_base_sha256(const struct wn_train_conf_cmd *conf,
         wn_buf_init(&all, FILE_BYTES_MAX);
         rc = path_in(path, conf->base_dir, names[i], err);
         if (rc == WN_OK)
-            rc = read_file(path, &all, &found, err);
+            rc = wn_train_read_file(path, &all, &found, err);
         wn_sha256(all.data, all.len, sha[i]);
         wn_buf_release(&all);
     }
@@ -160,7 +159,7 @@ wn_train_copy_files(const char *from, const char *to, struct wn_err *err)
         if (rc == WN_OK)
             rc = path_in(b, to, files[i].name, err);
         if (rc == WN_OK)
-            rc = read_file(a, &all, &found, err);
+            rc = wn_train_read_file(a, &all, &found, err);
         if (rc == WN_OK && found)
             rc = write_file(b, all.data, all.len, err);
         else if (rc == WN_OK && files[i].must)
@@ -202,6 +201,37 @@ data_json(const struct wn_train_set *const *sets, size_t n)
     return data;
 }
 
+/* Of the weights in use, what holds on: precisions of layers, and what they
+ * were trained on. */
+static void
+keep_of_model(json_t *winnow, const char *dir)
+{
+    static const char *const kept[] = { "precision", "data" };
+    char path[PATH_MAX];
+    json_t *root = NULL, *was;
+    struct wn_err err;
+
+    if (path_in(path, dir, "config.json", &err) == WN_OK)
+        root = json_load_file(path, 0, NULL);
+    was = json_object_get(root, "winnow");
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (json_object_get(was, kept[i]) != NULL)
+            json_object_set(winnow, kept[i], json_object_get(was, kept[i]));
+    json_decref(root);
+}
+
+static void
+add_data(json_t *winnow, json_t *data)
+{
+    json_t *was = json_object_get(winnow, "data");
+
+    if (json_is_object(was))
+        json_object_update(was, data);
+    else
+        json_object_set(winnow, "data", data);
+    json_decref(data);
+}
+
 /* The base's config with "winnow" in it; m NULL: only what the encoder
  * itself needs. */
 static enum wn_status
@@ -232,8 +262,10 @@ write_config(const struct wn_train_conf_cmd *conf,
     snprintf(joint.name, sizeof(joint.name), "%s", conf->name);
     joint.text_version = WN_TEXT_VERSION;
     winnow = wn_joint_json(&joint, shape->pooling, wn_head_names);
+    if (conf->from_reviews)
+        keep_of_model(winnow, conf->model_dir);
     if (m != NULL) {
-        json_object_set_new(winnow, "data", data_json(sets, sets_n));
+        add_data(winnow, data_json(sets, sets_n));
         json_object_set_new(
             winnow, "seed", json_integer((json_int_t)conf->seed));
         json_object_set_new(
@@ -358,12 +390,28 @@ add_figures(struct wn_buf *out, const struct wn_train_report *report)
 }
 
 static enum wn_status
-write_card(const struct wn_train_conf_cmd *conf,
-    const struct wn_encoder_shape *shape, const struct wn_heads *heads,
-    const struct wn_train_set *const *sets, size_t sets_n,
-    const struct wn_train_report *report, struct wn_err *err)
+write_card(const struct wn_train_conf_cmd *conf, const struct wn_buf *card,
+    struct wn_err *err)
 {
     char dir[PATH_MAX], path[PATH_MAX];
+    enum wn_status rc;
+
+    rc = path_in(
+        path, wn_train_work_dir(conf, dir, sizeof(dir)), "README.md", err);
+    if (rc == WN_OK && card->failed)
+        rc = wn_fail(
+            err, WN_REJECT, "the card is larger than %zu bytes", card->max);
+    if (rc == WN_OK)
+        rc = write_file(path, card->data, card->len, err);
+    return rc;
+}
+
+static enum wn_status
+make_card(const struct wn_train_conf_cmd *conf,
+    const struct wn_encoder_shape *shape, const struct wn_heads *heads,
+    const struct wn_train_set *const *sets,
+    const struct wn_train_report *report, struct wn_err *err)
+{
     struct wn_buf out;
     enum wn_status rc;
 
@@ -376,15 +424,9 @@ write_card(const struct wn_train_conf_cmd *conf,
         "|---|---|---|\n");
     add_sources(&out, sets[0]);
     wn_buf_str(&out, "\n");
-    rc = path_in(
-        path, wn_train_work_dir(conf, dir, sizeof(dir)), "README.md", err);
     if (conf->about_text.len > 0)
         wn_buf_add(&out, conf->about_text.data, conf->about_text.len);
-    if (rc == WN_OK && out.failed)
-        rc = wn_fail(
-            err, WN_REJECT, "the card is larger than %u bytes", CARD_BYTES_MAX);
-    if (rc == WN_OK)
-        rc = write_file(path, out.data, out.len, err);
+    rc = write_card(conf, &out, err);
     wn_buf_release(&out);
     return rc;
 }
@@ -435,8 +477,9 @@ write_tensors(const struct wn_encoder *e, const char *dir,
     size_t n = add_heads(extra, &m->heads, names);
 
     extra[n++] = tensor("ngram.scale", WN_F32, 2, WN_HEADS, m->ngram.scale);
-    extra[n++] =
-        tensor("ngram.seen", WN_U8, 1, WN_NGRAM_WORDS / 8, m->words.seen);
+    if (m->words.seen != NULL)
+        extra[n++] =
+            tensor("ngram.seen", WN_U8, 1, WN_NGRAM_WORDS / 8, m->words.seen);
     extra[n++] =
         tensor("ngram.weight", WN_I8, WN_NGRAM_ROWS, WN_HEADS, m->ngram_weight);
     return wn_encoder_write_int8(e, dir, extra, n, err);
@@ -465,8 +508,10 @@ wn_train_write(const struct wn_train_conf_cmd *conf, const struct wn_encoder *e,
 
     wn_train_work_dir(conf, dir, sizeof(dir));
     rc = write_config(conf, shape, wn_tokenizer_vocab(t), m, sets, sets_n, err);
-    if (rc == WN_OK)
-        rc = write_card(conf, shape, &m->heads, sets, sets_n, report, err);
+    if (rc == WN_OK && conf->card != NULL)
+        rc = write_card(conf, conf->card, err);
+    else if (rc == WN_OK)
+        rc = make_card(conf, shape, &m->heads, sets, report, err);
     if (rc == WN_OK)
         rc = write_tensors(e, dir, m, err);
     if (rc == WN_OK)

@@ -87,6 +87,7 @@ hash_settings(struct tuning *t, const struct wn_encoder *base)
 {
     const struct wn_tune_conf *c = t->conf;
     uint8_t weights[WN_SHA256], data[WN_SHA256];
+    const size_t taught = c->teacher == NULL ? 0 : t->set->data.n;
     char text[1024];
     int n;
 
@@ -98,12 +99,16 @@ hash_settings(struct tuning *t, const struct wn_encoder *base)
         c->last_layers, c->epoch_rows, c->source_rows, c->tokens, c->epochs,
         c->rate, c->fall, c->dropout, c->mask, c->augment,
         (unsigned long long)c->seed, WN_TEXT_VERSION);
+    if (taught > 0)
+        n +=
+            snprintf(text + n, sizeof(text) - (size_t)n, " teach %a", c->teach);
     for (size_t i = 0; i < c->weights_n && n < (int)sizeof(text); i++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, " %s=%a",
             c->weights[i].source, c->weights[i].by);
     hash_data(t->set, data);
     const struct wn_part parts[] = { { text, strlen(text) },
-        { weights, sizeof(weights) }, { data, sizeof(data) } };
+        { weights, sizeof(weights) }, { data, sizeof(data) },
+        { c->teacher, taught * WN_TUNE_OUT * sizeof(*c->teacher) } };
     wn_sha256_parts(parts, sizeof(parts) / sizeof(parts[0]), t->settings);
 }
 
@@ -245,6 +250,7 @@ make_net(struct tuning *t, const struct wn_encoder *base, struct wn_err *err)
         return rc;
     t->frozen = c->last_layers > 0 ? shape.layers - c->last_layers : 0;
     t->loss.exit_weight[shape.exits - 1] = 1; /* the last counts whole */
+    t->loss.teach = c->teacher == NULL ? 0 : c->teach;
     logits = shape.exits * c->tokens * WN_TUNE_OUT;
     t->logits = malloc(logits * sizeof(*t->logits));
     t->dlogits = malloc(logits * sizeof(*t->dlogits));

@@ -51,6 +51,10 @@ struct wn_tune_conf {
     size_t threads;
     enum wn_tune_precision precision;
     double epochs, rate, fall, dropout, mask, augment;
+    /* (texts of the set, WN_TUNE_OUT): logits to hold on to, in place of
+     * labels; NaN: the label is to be learnt. NULL: all are. */
+    const float *teacher;
+    double teach; /* what they count for, beside labels */
     struct wn_tune_weight weights[WN_TUNE_WEIGHTS_MAX];
     size_t weights_n;
     uint64_t seed;

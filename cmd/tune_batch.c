@@ -21,7 +21,7 @@ struct wn_tune_batch {
     int32_t *ids;
     size_t offsets[ROWS_MAX + 1], n;
     int8_t labels[ROWS_MAX * WN_TUNE_OUT];
-    float weight[ROWS_MAX];
+    float weight[ROWS_MAX], teacher[ROWS_MAX * WN_TUNE_OUT];
 };
 
 enum wn_status
@@ -88,6 +88,23 @@ set_labels(int8_t *to, const struct wn_data_row *r, bool mixed)
         to[WN_AI_TEXT] = -1;
 }
 
+/* What is taught is no label. */
+static void
+set_teacher(struct wn_tune_batch *b, size_t row, bool mixed)
+{
+    const float *from = b->conf->teacher + row * WN_TUNE_OUT;
+    float *to = b->teacher + b->n * WN_TUNE_OUT;
+    int8_t *labels = b->labels + b->n * WN_TUNE_OUT;
+
+    for (size_t o = 0; o < WN_TUNE_OUT; o++) {
+        to[o] = from[o];
+        if (!isnan(from[o]))
+            labels[o] = -1;
+    }
+    if (mixed)
+        to[WN_AI_TEXT] = NAN;
+}
+
 /* Some tokens, but for the special ones at both ends, become the mask. */
 static void
 mask(const struct wn_tune_batch *b, int32_t *ids, size_t n, uint64_t *random)
@@ -143,6 +160,8 @@ wn_tune_batch_fill(struct wn_tune_batch *b, const struct wn_tune_plan *plan,
         memcpy(b->ids + first, w->ids, w->n * sizeof(*w->ids));
         mask(b, b->ids + first, w->n, &random);
         set_labels(b->labels + b->n * WN_TUNE_OUT, r, mixed);
+        if (b->conf->teacher != NULL)
+            set_teacher(b, plan->rows[*at], mixed);
         b->weight[b->n] = 1;
         b->offsets[++b->n] = first + w->n;
     }
@@ -156,5 +175,6 @@ wn_tune_batch_get(const struct wn_tune_batch *b, struct wn_net_batch *net,
     net->ids = b->ids;
     net->offsets = b->offsets;
     net->n = b->n;
-    *rows = (struct wn_loss_rows){ b->labels, b->weight, NULL, b->n };
+    *rows = (struct wn_loss_rows){ b->labels, b->weight,
+        b->conf->teacher == NULL ? NULL : b->teacher, b->n };
 }

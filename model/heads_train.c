@@ -142,6 +142,100 @@ out:
     return rc;
 }
 
+/* --- correction --- */
+
+/* Squared errors that a feature has seen before it slows down: words that
+ * every text has would run away with the first rows otherwise. */
+#define CORRECTION_PRIOR 1.0f
+
+/* So far from its target a row with a side is wrong altogether. */
+#define CORRECTION_FAR 2.0f
+
+/* -1 .. 1: how wrong a logit is. */
+static float
+error_of(float z, float target, int8_t side)
+{
+    float by = (z - target) / CORRECTION_FAR;
+
+    if (side == 0)
+        return (float)(wn_sigmoid(z) - wn_sigmoid(target));
+    return side > 0 ? fmaxf(-1, fminf(by, 0)) : fminf(1, fmaxf(by, 0));
+}
+
+/* By head: 0 where the target is unknown or the weights have no part in it. */
+static void
+errors_of(const struct wn_correction *c, size_t i, const float z[OUT],
+    float g[OUT], double *loss, double *known)
+{
+    for (size_t h = 0; h < OUT; h++) {
+        float target = c->target[i * OUT + h];
+        int8_t side = c->side[i * OUT + h];
+
+        g[h] = 0;
+        if (isnan(target) || !(c->gain[h] > 0))
+            continue;
+        g[h] = c->weight[i] * error_of(z[h], target, side);
+        *loss += side != 0 ? fabsf(g[h]) : 0;
+        *known += side != 0 ? c->weight[i] : 0;
+    }
+}
+
+/* One row: what the sum says of it, then a step of what it touches. */
+static void
+correct_row(const struct wn_sparse *x, size_t i, const struct wn_correction *c,
+    float rate, float *w, float *g2, double *loss, double *known)
+{
+    const uint32_t *r = x->rows + x->offsets[i];
+    size_t n = x->offsets[i + 1] - x->offsets[i];
+    float v = n > 0 ? 1.0f / sqrtf((float)n) : 0;
+    float z[OUT] = { 0 }, g[OUT];
+
+    for (size_t k = 0; k < n; k++)
+        for (size_t h = 0; h < OUT; h++)
+            z[h] += w[(size_t)r[k] * OUT + h];
+    for (size_t h = 0; h < OUT; h++)
+        z[h] = c->offset[i * OUT + h] + c->gain[h] * v * z[h];
+    errors_of(c, i, z, g, loss, known);
+    for (size_t h = 0; h < OUT; h++) {
+        float by = g[h] == 0 ? 0 : rate * g[h] * v / c->gain[h];
+
+        for (size_t k = 0; by != 0 && k < n; k++) {
+            size_t at = (size_t)r[k] * OUT + h;
+
+            g2[at] += g[h] * g[h];
+            w[at] -= by / sqrtf(1 + g2[at] / CORRECTION_PRIOR);
+        }
+    }
+}
+
+enum wn_status
+wn_correct_sparse(const struct wn_sparse *x, const struct wn_correction *c,
+    const struct wn_train_conf *conf, float *weights, struct wn_err *err)
+{
+    float *g2 = calloc(x->features * OUT, sizeof(*g2));
+    uint32_t *order = new_order(x->n);
+    uint64_t seed = conf->seed;
+    enum wn_status rc = WN_OK;
+
+    if (g2 == NULL || order == NULL) {
+        rc = wn_fail(err, WN_STOP, "training: out of memory");
+        goto out;
+    }
+    for (size_t e = 0; e < conf->epochs; e++) {
+        double loss = 0, known = 0;
+
+        shuffle(order, x->n, &seed);
+        for (size_t i = 0; i < x->n; i++)
+            correct_row(
+                x, order[i], c, (float)conf->rate, weights, g2, &loss, &known);
+        report(conf, e + 1, loss, known);
+    }
+out:
+    free(g2);
+    free(order);
+    return rc;
+}
+
 /* Mean and 1 / deviation of each column. */
 static void
 standardise(const float *x, size_t n, size_t width, double *mean, double *inv)

@@ -36,6 +36,26 @@ enum wn_status wn_train_sparse(const struct wn_sparse *x, const int8_t *labels,
     const float *weight, const struct wn_train_conf *conf, float *weights,
     float bias[WN_HEADS_OUT], struct wn_err *err);
 
+/*
+ * Corrects weights that are in use, where they are one part of a sum: a row's
+ * logit is offset (n, WN_HEADS_OUT) + gain * (what the weights say of it), and
+ * target (n, WN_HEADS_OUT) is what it should be: by side (n, WN_HEADS_OUT) at
+ * least that (1), at most that (-1), or a logit to stay at (0); NaN: unknown.
+ *
+ * A step at full error moves the row's own logit by `rate`; a feature that was
+ * moved often moves less. What no row is wrong about stays as it is, and so
+ * does a head of gain <= 0. conf->l2 is not used; loss is the mean error of
+ * rows with a side.
+ */
+struct wn_correction {
+    const float *target, *offset, *weight; /* weight (n) */
+    const int8_t *side;
+    float gain[WN_HEADS_OUT];
+};
+enum wn_status wn_correct_sparse(const struct wn_sparse *x,
+    const struct wn_correction *c, const struct wn_train_conf *conf,
+    float *weights, struct wn_err *err);
+
 /* Rows of `width` numbers; standardised inside, which is undone in the result:
  * weights (WN_HEADS_OUT, width) apply to x as it is. */
 enum wn_status wn_train_dense(const float *x, size_t n, size_t width,

@@ -90,8 +90,9 @@ not_allowed(struct wn_store *st, const char *text, struct wn_err *err)
 {
     return wn_fail(err, WN_STOP,
         "database: role %s may not do this; it needs winnow_worker (run), "
-        "winnow_console (review, status), winnow_auditor (status) or, to "
-        "migrate, the owner (deploy/README.md); SQLSTATE 42501: %s",
+        "winnow_console (review, status, train --from-reviews), "
+        "winnow_auditor (status) or, to migrate, the owner (deploy/README.md); "
+        "SQLSTATE 42501: %s",
         PQuser(st->conn), text);
 }
 

@@ -14,12 +14,8 @@
 #define PATIENCE_MS (5 * 60 * 1000)
 #define CURSORS_MAX "10000"
 
-/*
- * A report reads one snapshot, and may read a whole table: it waits longer
- * than what a post waits for. wn_report_end() restores what was, in any case.
- */
 enum wn_status
-wn_report_begin(struct wn_store *st, int *ret_timeout_ms, struct wn_err *err)
+wn_snapshot_begin(struct wn_store *st, int *ret_timeout_ms, struct wn_err *err)
 {
     enum wn_status rc = wn_conn_ready(st, err);
     char sql[160];
@@ -37,7 +33,7 @@ wn_report_begin(struct wn_store *st, int *ret_timeout_ms, struct wn_err *err)
 }
 
 void
-wn_report_end(struct wn_store *st, int timeout_ms)
+wn_snapshot_end(struct wn_store *st, int timeout_ms)
 {
     wn_rollback(st);
     st->timeout_ms = timeout_ms;
@@ -128,12 +124,12 @@ wn_report_counts(struct wn_store *st, struct wn_report *ret, struct wn_err *err)
 {
     struct wn_report r;
     int timeout_ms;
-    enum wn_status rc = wn_report_begin(st, &timeout_ms, err);
+    enum wn_status rc = wn_snapshot_begin(st, &timeout_ms, err);
 
     memset(&r, 0, sizeof(r));
     if (rc == WN_OK)
         rc = counts(st, &r, err);
-    wn_report_end(st, timeout_ms);
+    wn_snapshot_end(st, timeout_ms);
     if (rc == WN_OK)
         *ret = r;
     return rc;
@@ -363,7 +359,7 @@ wn_report_severe(struct wn_store *st, size_t n_max, struct wn_arena *arena,
     struct wn_severe *out = NULL;
     size_t n = 0;
     int timeout_ms;
-    enum wn_status rc = wn_report_begin(st, &timeout_ms, err);
+    enum wn_status rc = wn_snapshot_begin(st, &timeout_ms, err);
 
     if (rc == WN_OK)
         rc = candidates(st, &all, &n, err);
@@ -376,7 +372,7 @@ wn_report_severe(struct wn_store *st, size_t n_max, struct wn_arena *arena,
     }
     if (rc == WN_OK)
         rc = show(st, all, n, arena, out, err);
-    wn_report_end(st, timeout_ms);
+    wn_snapshot_end(st, timeout_ms);
     free(all);
     if (rc == WN_OK) {
         *ret = out;
@@ -402,7 +398,7 @@ wn_report_dead(struct wn_store *st, struct wn_arena *arena,
     struct wn_report_dead *all = NULL, *d;
     PGresult *res;
     int timeout_ms, row, n = 0;
-    enum wn_status rc = wn_report_begin(st, &timeout_ms, err);
+    enum wn_status rc = wn_snapshot_begin(st, &timeout_ms, err);
 
     if (rc == WN_OK)
         rc = wn_query(st, dead_sql, NULL, &res, err);
@@ -423,7 +419,7 @@ wn_report_dead(struct wn_store *st, struct wn_arena *arena,
         if (all == NULL)
             rc = wn_fail(err, WN_FULL, "report: the arena is full");
     }
-    wn_report_end(st, timeout_ms);
+    wn_snapshot_end(st, timeout_ms);
     if (rc == WN_OK) {
         *ret = all;
         *ret_n = (size_t)n;

@@ -261,7 +261,7 @@ wn_shadow_report(struct wn_store *st, size_t examples_max,
     struct wn_shadow_report r;
     struct wn_params pair = { .n = 0 };
     int timeout_ms;
-    enum wn_status rc = wn_report_begin(st, &timeout_ms, err);
+    enum wn_status rc = wn_snapshot_begin(st, &timeout_ms, err);
 
     memset(&r, 0, sizeof(r));
     if (rc == WN_OK)
@@ -273,7 +273,7 @@ wn_shadow_report(struct wn_store *st, size_t examples_max,
         if (rc == WN_OK)
             rc = read_examples(st, &pair, examples_max, arena, &r, err);
     }
-    wn_report_end(st, timeout_ms);
+    wn_snapshot_end(st, timeout_ms);
     if (rc == WN_OK)
         *ret = r;
     return rc;

@@ -39,11 +39,15 @@ check-kafka: $(call test_bins,kafka) $(BUILD)/winnow $(KAFKA_LIBS)
 	@$(RUN_TESTS) $(call test_bins,kafka) $(call test_scripts,kafka)
 
 # benchmarks print their figures; see tests/bench/README.md
-.PHONY: bench bench-store bench-tokenizer bench-explain bench-policy bench-lists bench-encoder bench-service bench-train bench-precision bench-report
+.PHONY: bench bench-store bench-tokenizer bench-explain bench-policy bench-lists bench-encoder bench-service bench-train
+.PHONY: bench-precision bench-reviews bench-report
 # EVERY=5: of each fifth text only
 EVERY ?= 1
 bench-precision: $(BUILD)/winnow
 	@BUILD=$(BUILD) tests/bench/precision.sh $(DATA)/data/text/test.jsonl.gz $(EVERY)
+# WEIGHTS=DIR: in place of those shipped
+bench-reviews: $(BUILD)/tests/bench/cmd_reviews $(BUILD)/winnow
+	@BUILD=$(BUILD) $< $(WEIGHTS)
 bench: bench-store bench-tokenizer bench-explain bench-policy bench-lists bench-encoder bench-service
 bench-store: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/storage_*.c))
 	@for b in $^; do $$b || exit 1; done

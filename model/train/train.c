@@ -13,6 +13,7 @@
 
 #include "core/arena.h"
 #include "model/encoder_int.h"
+#include "model/heads.h"
 #include "model/train/net_math.h"
 
 /* --- in --- */
@@ -76,20 +77,34 @@ copy_words(struct wn_net *net, const struct wn_encoder *e)
     }
 }
 
-/* The tensor "exit.<after>.<part>" of n numbers, where the file has it. */
+/* The tensor "<base>.<part>" of n numbers, where the file has it. */
 static bool
-exit_from_file(const struct wn_encoder *e, size_t after, const char *part,
+from_file(const struct wn_encoder *e, const char *base, const char *part,
     float *to, size_t n)
 {
     const struct wn_tensor *t;
-    char name[40];
+    char name[60];
 
-    snprintf(name, sizeof(name), "exit.%zu.%s", after, part);
+    snprintf(name, sizeof(name), "%s.%s", base, part);
     t = wn_safetensors_find(wn_encoder_file(e), name);
     if (t == NULL || t->dtype != WN_F32 || t->n != n)
         return false;
     wn_tensor_floats(t, 0, n, to);
     return true;
+}
+
+/* The first outputs of the last exit, where the file has heads without
+ * exits. */
+static void
+heads_from_file(struct wn_net *net, const struct wn_encoder *e)
+{
+    const struct wn_net_shape *s = &net->shape;
+    size_t last = s->exits - 1;
+
+    if (s->out >= WN_HEADS_OUT &&
+        from_file(e, "heads", "weight", net->w.exit_w[last],
+            WN_HEADS_OUT * s->hidden))
+        from_file(e, "heads", "bias", net->w.exit_b[last], WN_HEADS_OUT);
 }
 
 /* About normal numbers of deviation 0.02: sums of four even ones. */
@@ -113,12 +128,16 @@ set_exits(struct wn_net *net, const struct wn_encoder *e, uint64_t seed)
 
     for (size_t i = 0; i < s->exits; i++) {
         size_t n = s->out * s->hidden;
+        char base[40];
 
-        if (exit_from_file(e, s->after[i], "weight", net->w.exit_w[i], n) &&
-            exit_from_file(e, s->after[i], "bias", net->w.exit_b[i], s->out))
+        snprintf(base, sizeof(base), "exit.%zu", s->after[i]);
+        if (from_file(e, base, "weight", net->w.exit_w[i], n) &&
+            from_file(e, base, "bias", net->w.exit_b[i], s->out))
             continue;
         draw_exit(net->w.exit_w[i], n, wn_mix64(seed) + (i << 32));
         memset(net->w.exit_b[i], 0, s->out * sizeof(float));
+        if (i + 1 == s->exits)
+            heads_from_file(net, e);
     }
 }
 

@@ -16,8 +16,8 @@ struct wn_train_shape {
 
 /*
  * A network with the encoder's weights; its exits are small random numbers of
- * the seed, or what the folder's file has ("exit.<after>.weight"), where their
- * shapes are those.
+ * the seed, or what the folder's file has ("exit.<after>.weight"; of heads
+ * without exits the last exit's first outputs), where their shapes are those.
  *
  * Owns:  the caller frees *ret with wn_net_free(); the encoder and the pool
  *        stay the caller's, the encoder is not needed afterwards.

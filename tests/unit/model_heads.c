@@ -146,6 +146,72 @@ training_on_rows_finds_what_was_planted(void **state)
         fail_msg("%zu of %zu right", right, known);
 }
 
+/* --- correction --- */
+
+/* Rows of one or two features; `kept` stays at what it was, by side 0. */
+enum { YES, NO, KEPT, FAR, CORRECTED };
+static const uint32_t corrected_rows[] = { 1, 3, 2, 3, 3, 4, 5 };
+static const size_t corrected_at[CORRECTED + 1] = { 0, 2, 4, 6, 7 };
+
+static double
+corrected(const struct wn_correction *c, const float *w, size_t i, size_t h)
+{
+    double z = 0, n = (double)(corrected_at[i + 1] - corrected_at[i]);
+
+    for (size_t k = corrected_at[i]; k < corrected_at[i + 1]; k++)
+        z += w[corrected_rows[k] * WN_HEADS_OUT + h];
+    return c->offset[i * WN_HEADS_OUT + h] + c->gain[h] * z / sqrt(n);
+}
+
+static void
+correction_moves_what_is_wrong_and_leaves_the_rest(void **state)
+{
+    const float weight[CORRECTED] = { 1, 1, 1, 1 };
+    float w[FEATURES * WN_HEADS_OUT], was[FEATURES * WN_HEADS_OUT];
+    float target[CORRECTED * WN_HEADS_OUT], offset[CORRECTED * WN_HEADS_OUT];
+    int8_t side[CORRECTED * WN_HEADS_OUT] = { 0 };
+    struct wn_correction c = { target, offset, weight, side,
+        { 1, 0.5f, 1, 0 } };
+    struct wn_train_conf conf = { .epochs = 300, .rate = 0.5, .seed = 3 };
+    struct wn_sparse x = { corrected_rows, corrected_at, CORRECTED, FEATURES };
+    uint64_t seed = 4;
+
+    (void)state;
+    for (size_t i = 0; i < FEATURES * WN_HEADS_OUT; i++)
+        w[i] = was[i] = (float)(wn_test_random(&seed) % 100) / 100;
+    for (size_t i = 0; i < CORRECTED * WN_HEADS_OUT; i++) {
+        offset[i] = -1;
+        target[i] = NAN;
+    }
+    for (size_t h = 0; h < WN_HEADS_OUT; h++) {
+        if (h == 2)
+            continue; /* nobody said anything of it */
+        target[YES * WN_HEADS_OUT + h] = 3;
+        side[YES * WN_HEADS_OUT + h] = 1;
+        target[NO * WN_HEADS_OUT + h] = -3;
+        side[NO * WN_HEADS_OUT + h] = -1;
+        target[KEPT * WN_HEADS_OUT + h] = (float)corrected(&c, w, KEPT, h);
+        target[FAR * WN_HEADS_OUT + h] = -9; /* it is over that */
+        side[FAR * WN_HEADS_OUT + h] = 1;
+    }
+    assert_wn_ok(wn_correct_sparse(&x, &c, &conf, w, &err), &err);
+    for (size_t h = 0; h < 2; h++) {
+        double kept = corrected(&c, w, KEPT, h);
+
+        assert_true(corrected(&c, w, YES, h) > 2.5);
+        assert_true(corrected(&c, w, YES, h) < 3.5); /* and no farther */
+        assert_true(corrected(&c, w, NO, h) < -2.5);
+        assert_true(corrected(&c, w, NO, h) > -3.5);
+        assert_true(fabs(wn_sigmoid(kept) -
+                         wn_sigmoid(target[KEPT * WN_HEADS_OUT + h])) < 0.05);
+    }
+    for (size_t i = 0; i < FEATURES; i++)
+        for (size_t h = 0; h < WN_HEADS_OUT; h++)
+            if (h >= 2 || i == 0 || i >= 5)
+                assert_true(
+                    w[i * WN_HEADS_OUT + h] == was[i * WN_HEADS_OUT + h]);
+}
+
 static void
 calibration_finds_the_line_that_made_the_labels(void **state)
 {
@@ -212,6 +278,7 @@ probabilities_are_finite_at_both_ends(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(training_on_numbers_finds_what_was_planted),
     cmocka_unit_test(training_on_rows_finds_what_was_planted),
+        cmocka_unit_test(correction_moves_what_is_wrong_and_leaves_the_rest),
     cmocka_unit_test(calibration_finds_the_line_that_made_the_labels),
     cmocka_unit_test(calibration_stays_finite_where_nothing_overlaps),
     cmocka_unit_test(probabilities_are_finite_at_both_ends),
