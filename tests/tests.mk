@@ -114,8 +114,8 @@ build/bench/venv/.done: tests/bench/encoder/requirements.txt | $(BENCH_PYTHON)
 build/bench/corpus.txt: tests/bench/encoder/corpus.py
 	@mkdir -p $(@D)
 	@python3 $< $@
-build/bench/models/.done: $(addprefix tests/bench/encoder/,models.py weights.py ort.py) build/bench/corpus.txt \
-    build/bench/venv/.done model/weights/winnow/model.safetensors
+build/bench/models/.done: $(addprefix tests/bench/,encoder/models.py encoder/ort.py weights.py bert_onnx.py) \
+    build/bench/corpus.txt build/bench/venv/.done $(addprefix model/weights/winnow/,config.json model.safetensors)
 	@$(BENCH_PYTHON) $< model/weights/winnow build/bench/corpus.txt $(@D)
 	@touch $@
 

@@ -4,7 +4,7 @@
  *
  *   classifier_text [--profile PART] POSTS
  *
- *   wordpiece   ids and offsets alone
+ *   tokens      ids and offsets alone, of the shipped weights' tokenizer
  *   harden      hardened text alone
  *   links       links of the hardened text
  *   ngrams      the n-grams of the windows
@@ -13,9 +13,9 @@
  *               in between (not timed): about what an encoder leaves of the
  *               caches to the next batch
  *
- * and tokens alone of the other kinds of tokenizer: Unigram and byte-level BPE
- * of tests/golden, and of multilingual-e5-small where WN_TEST_E5_DIR names its
- * folder.
+ * and tokens alone of each kind of tokenizer: WordPiece, Unigram and byte-level
+ * BPE of tests/golden, and of multilingual-e5-small where WN_TEST_E5_DIR names
+ * its folder.
  *
  * POSTS is what tests/bench/posts.py writes. Parts and peer take turns in
  * every round, timed by the CPU time of their process, so other work on the
@@ -47,16 +47,18 @@
 #define WEIGHTS "model/weights/winnow"
 #define PEER "tests/bench/tokenizer_peer.py"
 
-enum part { WORDPIECE, HARDEN, LINKS, NGRAMS, READING, COLD, PARTS };
-static const char *const part_names[PARTS] = { "wordpiece", "harden", "links",
+enum part { TOKENS, HARDEN, LINKS, NGRAMS, READING, COLD, PARTS };
+static const char *const part_names[PARTS] = { "tokens", "harden", "links",
     "ngrams", "reading", "cold" };
 enum { PEER_BATCH, PEER_FAST, PEERS };
 static const char *const peer_names[PEERS] = { "tokenizers_batch",
     "tokenizers_batch_fast" };
 
-/* Tokenizers that are not WordPiece. */
-enum kind { UNIGRAM, BPE, E5, KINDS };
-static const char *const kind_names[KINDS] = { "unigram", "bpe", "unigram_e5" };
+/* Tokenizers beside the shipped one. */
+enum kind { WORDPIECE, UNIGRAM, BPE, E5, KINDS };
+static const char *const kind_names[KINDS] = { "wordpiece", "unigram", "bpe",
+    "unigram_e5" };
+
 struct measured {
     double us[ROUNDS], peer_us[PEERS][ROUNDS]; /* a token */
     size_t tokens;                             /* 0: not there */
@@ -196,7 +198,7 @@ run_post(struct bench *b, enum part part, size_t i)
     enum wn_status rc = WN_OK;
 
     switch (part) {
-    case WORDPIECE:
+    case TOKENS:
         rc = wn_tokenizer_run(b->t, post.p, post.len, &b->tk, &err);
         break;
     case HARDEN:
@@ -354,7 +356,7 @@ compare_ids(struct bench *b, const char *path)
         die(path, strerror(errno));
     b->tokens = 0;
     for (size_t i = 0; i < b->n; i++) {
-        run_post(b, WORDPIECE, i);
+        run_post(b, TOKENS, i);
         if (next_id(f, path) != b->tk.n)
             die(b->posts[i].p, "another number of tokens than the peer's");
         for (size_t k = 0; k < b->tk.n; k++)
@@ -370,8 +372,8 @@ compare_ids(struct bench *b, const char *path)
 static const char *
 kind_dir(enum kind kind)
 {
-    static const char *const dirs[KINDS] = { "tests/golden/xlm_roberta",
-        "tests/golden/roberta", NULL };
+    static const char *const dirs[KINDS] = { "tests/golden/wordpiece",
+        "tests/golden/xlm_roberta", "tests/golden/roberta", NULL };
     const char *e5 = getenv("WN_TEST_E5_DIR");
 
     if (kind == E5)
@@ -379,13 +381,22 @@ kind_dir(enum kind kind)
     return dirs[kind];
 }
 
-/* Ids alone, as of the part that WordPiece is. */
+/* The file of a folder that the peer reads its tokenizer from. */
+static void
+peer_file(const char *dir, char *out, size_t n)
+{
+    snprintf(out, n, "%s/tokenizer.json", dir);
+    if (access(out, R_OK) != 0)
+        snprintf(out, n, "%s/vocab.txt", dir);
+}
+
+/* Ids alone, as those of the shipped weights. */
 static void
 measure_kind(
     struct bench *b, enum kind kind, const char *posts, const char *ids)
 {
     struct measured *m = &b->kinds[kind];
-    struct wn_tokenizer *wordpiece = b->t;
+    struct wn_tokenizer *shipped = b->t;
     const char *dir = kind_dir(kind);
     struct wn_err err = { "" };
     size_t tokens = b->tokens;
@@ -394,17 +405,17 @@ measure_kind(
     if (dir == NULL)
         return;
     must(wn_tokenizer_open(&b->t, dir, &err), dir, &err);
-    snprintf(vocab, sizeof(vocab), "%s/tokenizer.json", dir);
+    peer_file(dir, vocab, sizeof(vocab));
     start_peer(b, vocab, posts, ids);
     compare_ids(b, ids);
     m->tokens = b->tokens;
     for (size_t round = 0; round < ROUNDS; round++) {
         run_peer(b, m->peer_us, round);
-        m->us[round] = time_part(b, WORDPIECE);
+        m->us[round] = time_part(b, TOKENS);
     }
     stop_peer(b);
     wn_tokenizer_free(b->t);
-    b->t = wordpiece;
+    b->t = shipped;
     b->tokens = tokens;
 }
 
@@ -464,14 +475,14 @@ report(struct bench *b, const char *path)
     best = b->peer_us[PEER_BATCH][ROUNDS / 2];
     if (b->peer_us[PEER_FAST][ROUNDS / 2] < best)
         best = b->peer_us[PEER_FAST][ROUNDS / 2];
-    ratio = best / b->us[WORDPIECE][ROUNDS / 2];
-    printf("tokenizers %s at its best is %.1f times wordpiece; all ids are "
+    ratio = best / b->us[TOKENS][ROUNDS / 2];
+    printf("tokenizers %s at its best is %.1f times tokens; all ids are "
            "equal\n",
         b->version, ratio);
     root = json_pack("{s:I,s:I,s:I,s:i,s:s,s:b,s:f,s:o,s:o}", "posts",
         (json_int_t)b->n, "tokens", (json_int_t)b->tokens, "bytes",
         (json_int_t)b->bytes, "rounds", ROUNDS, "tokenizers", b->version,
-        "ids_equal", 1, "peer_best_vs_wordpiece", ratio, "parts", rows, "kinds",
+        "ids_equal", 1, "peer_best_vs_tokens", ratio, "parts", rows, "kinds",
         report_kinds(b));
     if (root == NULL || json_dump_file(root, path, JSON_INDENT(2)) != 0)
         die(path, "cannot be written");
@@ -481,7 +492,7 @@ report(struct bench *b, const char *path)
 static void
 profile(struct bench *b, const char *name)
 {
-    enum part part = WORDPIECE;
+    enum part part = TOKENS;
     double start = cpu_s();
     size_t passes = 0;
 
@@ -499,13 +510,14 @@ static void
 measure(struct bench *b, const char *posts)
 {
     const char *build = getenv("BUILD");
-    char ids[512], json[512];
+    char ids[512], json[512], vocab[512];
 
     if (build == NULL || build[0] == '\0')
         build = "build";
     snprintf(ids, sizeof(ids), "%s/bench/tokenizer_ids.u32", build);
     snprintf(json, sizeof(json), "%s/bench/tokenizer.json", build);
-    start_peer(b, WEIGHTS "/vocab.txt", posts, ids);
+    peer_file(WEIGHTS, vocab, sizeof(vocab));
+    start_peer(b, vocab, posts, ids);
     compare_ids(b, ids);
     for (size_t round = 0; round < ROUNDS; round++) {
         run_peer(b, b->peer_us, round);

@@ -3,7 +3,11 @@
  * the same lines (tests/bench/README.md).
  *
  *   model_encoder --weights DIR --corpus FILE [--posts N] [--threads N]
- *                 [--chunk TOKENS | --one-post] [--cls] [--isa NAME]
+ *                 [--chunk TOKENS | --one-post] [--pooling mean|cls]
+ *                 [--layers N] [--isa NAME]
+ *
+ * Pooling is the weights' own and layers are all of them, unless it is said
+ * otherwise: --layers is the first N.
  *
  * Posts come in order of arrival and are packed into chunks of whole posts,
  * without padding; a post longer than a chunk is one alone. Each worker has a
@@ -34,7 +38,9 @@ struct conf {
     const char *weights, *corpus;
     enum wn_isa isa; /* at most */
     size_t posts, threads, chunk_tokens;
-    bool one_post, cls;
+    size_t layers;       /* 0: all */
+    const char *pooling; /* NULL: the weights' own */
+    bool one_post;
 };
 
 /* Posts back to back; post i is ids[offsets[i]] .. ids[offsets[i + 1]]. */
@@ -50,6 +56,7 @@ struct chunk {
 
 struct engine {
     struct wn_encoder *encoder;
+    size_t layers; /* that it has */
     struct corpus corpus;
     struct chunk *chunks; /* of the first posts of the corpus */
     size_t posts, chunks_n, chunk_posts_max, chunk_tokens_max;
@@ -83,20 +90,33 @@ must_alloc(size_t n, size_t size)
     return p;
 }
 
-/* --- the encoder: the two places that know its interface --- */
+/* --- the encoder: the places that know its interface --- */
 
-static struct wn_encoder *
-encoder_open(const struct conf *conf)
+static void
+encoder_open(struct engine *g, const struct conf *conf)
 {
     struct wn_encoder_conf how = { conf->isa, WN_INT8 };
-    struct wn_encoder *e;
+    struct wn_encoder_shape *shape;
     struct wn_err err;
 
-    if (wn_encoder_open(&e, conf->weights, &how, &err) != WN_OK)
+    if (wn_encoder_open(&g->encoder, conf->weights, &how, &err) != WN_OK)
         die("open", err.text);
-    if (conf->cls)
-        e->conf.shape.pooling = WN_POOL_CLS;
-    return e;
+    shape = &g->encoder->conf.shape;
+    g->layers = shape->layers;
+    if (conf->layers > shape->layers)
+        die("--layers", "more than the weights have");
+    if (conf->layers > 0)
+        shape->layers = conf->layers;
+    if (conf->pooling != NULL)
+        shape->pooling =
+            strcmp(conf->pooling, "cls") == 0 ? WN_POOL_CLS : WN_POOL_MEAN;
+}
+
+static void
+encoder_close(struct engine *g)
+{
+    g->encoder->conf.shape.layers = g->layers;
+    wn_encoder_free(g->encoder);
 }
 
 static void
@@ -309,7 +329,8 @@ read_options(struct conf *conf, int argc, char **argv)
         { "threads", required_argument, NULL, 't' },
         { "chunk", required_argument, NULL, 'k' },
         { "one-post", no_argument, NULL, '1' },
-        { "cls", no_argument, NULL, 'f' },
+        { "pooling", required_argument, NULL, 'f' },
+        { "layers", required_argument, NULL, 'l' },
         { "isa", required_argument, NULL, 'i' },
         { NULL, 0, NULL, 0 },
     };
@@ -336,7 +357,10 @@ read_options(struct conf *conf, int argc, char **argv)
             conf->one_post = true;
             break;
         case 'f':
-            conf->cls = true;
+            conf->pooling = optarg;
+            break;
+        case 'l':
+            conf->layers = number("--layers", optarg, 64);
             break;
         case 'i':
             conf->isa = isa_of(optarg);
@@ -375,7 +399,7 @@ main(int argc, char **argv)
     struct worker *workers;
 
     read_options(&conf, argc, argv);
-    engine.encoder = encoder_open(&conf);
+    encoder_open(&engine, &conf);
     read_corpus(&engine.corpus, &conf, wn_encoder_shape(engine.encoder)->vocab);
     engine.chunks = must_alloc(conf.posts, sizeof(*engine.chunks));
     cut_chunks(&engine, &conf, conf.posts); /* workspaces are of this size */
@@ -394,6 +418,6 @@ main(int argc, char **argv)
     free(engine.chunks);
     free(engine.corpus.ids);
     free(engine.corpus.offsets);
-    wn_encoder_free(engine.encoder);
+    encoder_close(&engine);
     return 0;
 }

@@ -147,7 +147,8 @@ def encoder(folder, title, base):
     names = [base + ".json", base + "-rounds.json"]
     summary, rounds = map(folder.files.get, names)
     out = folder.heading(title, names) + paragraph(
-        "Every row: the same work as the peers'. Shipped: with [CLS] pooling, less in the last layer. "
+        "Every row: the same work as the peers'. Shipped: the same, in the service's packs and with the weights' own pooling. "
+        "Six layers cls: the first six layers, the last of them for first rows alone; six ...: a peer's first six layers. "
         "Sorted: a peer has the whole pass to sort by length. b8: batches of 8.")
     if summary and rounds and any(round(statistics.median(rounds["tok_s"]["cpu"]["1"].get(n, [0]))) != v
                                   for n, v in summary["tok_s"].items()):
@@ -178,8 +179,8 @@ def encoder_rates(threads, cpu, wall):
     bars, rows = [], []
     for name, rates in cpu.items():
         ours, median = name.startswith("winnow"), medians[name]
-        engine, _, rest = name.partition("_")
-        label = f"{ENGINES[engine]} {rest.replace('_', ' ')}"
+        engine, _, rest = name.removeprefix("six_").partition("_")
+        label = f"{ENGINES[engine]} {'six layers ' if name.startswith('six_') else ''}{rest.replace('_', ' ')}"
         ratios = ["" if ours else times(medians[n] / median) for n in ("winnow_every_row", "winnow_shipped")]
         spread = (min(rates), max(rates)) if len(rates) > 1 else ()
         bars.append(Bar(label, median, ours, spread, ratios[0]))
@@ -223,20 +224,20 @@ def tokenizer(folder):
     out, t = folder.heading("Reading a text before the encoder", ["tokenizer.json"]), folder.files.get("tokenizer.json")
     if t is None:
         return out
-    wordpiece = t["parts"]["wordpiece"]["us_token"]
+    tokens = t["parts"]["tokens"]["us_token"]
     bars, rows = [], []
     for name, p in t["parts"].items():
         ours, spread = not name.startswith("tokenizers"), (p["us_token_least"], p["us_token_most"])
-        ratio = "" if ours else times(p["us_token"] / wordpiece)
+        ratio = "" if ours else times(p["us_token"] / tokens)
         label = name.replace("_", " ")
         bars.append(Bar(label, p["us_token"], ours, spread, ratio))
         rows.append([label, p["us_token"], *spread, p["us_post"], ratio])
     out += paragraph(f"{t['posts']} posts, {t['tokens']:,} tokens, {t['rounds']} rounds; whiskers are their least and most. "
-                     f"Peer: Hugging Face tokenizers {t['tokenizers']}, which makes ids only, as wordpiece does.")
+                     f"Peer: Hugging Face tokenizers {t['tokenizers']}, which makes ids only, as tokens does.")
     kinds = [[name, k["tokens"], k["us_token"], k["us_token_least"], k["us_token_most"],
               k["tokenizers_batch"], k["tokenizers_batch_fast"]] for name, k in t.get("kinds", {}).items()]
-    return (out + chart("One thread", "µs of CPU time a token, median", bars, "this ÷ wordpiece")
-            + table(["part", "µs a token", "least", "most", "µs a post", "this ÷ wordpiece"], rows)
+    return (out + chart("One thread", "µs of CPU time a token, median", bars, "this ÷ tokens")
+            + table(["part", "µs a token", "least", "most", "µs a post", "this ÷ tokens"], rows)
             + table(["other tokenizers", "tokens", "µs a token", "least", "most", "tokenizers_batch",
                      "tokenizers_batch_fast"], kinds))
 

@@ -132,7 +132,7 @@ both_init(struct both *b)
             size_t i = k / WN_HEADS, h = k % WN_HEADS;
 
             s->words[i] = 40;
-            s->at[h][0] = (struct wn_eval_point){ 0, NAN, 0 };
+            s->at[h][0] = (struct wn_eval_point){ .ask = { NAN, NAN } };
             if (head_of(i) == h)
                 s->logit[h][i] = i / 8 % 10 == 9 ? -1 : 3;
             else

@@ -23,18 +23,20 @@ WEIGHTS = "model/weights/winnow"
 CORPUS = "build/bench/corpus.txt"
 MODELS = "build/bench/models"
 PYTHON = "build/bench/venv/bin/python"
-CHUNK = 128
 BUDGET_S = 480  # of the ten minutes; the rest is for installing peers and making models
 SLOWER = 1.3  # than it was while warming up the machine may become when other work begins
 WARM_POSTS = 64
 # Posts a pass and rounds, the first that fits the budget; the last in any case. Of fewer posts, sorting makes worse batches.
 PLANS = [(256, 7), (256, 5), (128, 5)]
 
+# "shipped" is the shipped weights as the service reads a text that goes all the way: every layer, their own pooling, packs of
+# classifier/scorer.c (PACK_TOKENS). The others are named for what they do.
+SERVICE_PACK, CHUNK, SIX = 192, 128, 6
 OURS = {
-    "winnow_every_row": ["--chunk", str(CHUNK)],
-    "winnow_shipped": ["--chunk", str(CHUNK), "--cls"],
-    "winnow_one_post_every_row": ["--one-post"],
-    "winnow_one_post_shipped": ["--one-post", "--cls"],
+    "winnow_shipped": ["--chunk", str(SERVICE_PACK)],
+    "winnow_every_row": ["--chunk", str(CHUNK), "--pooling", "mean"],
+    "winnow_six_layers_cls": ["--chunk", str(CHUNK), "--pooling", "cls", "--layers", str(SIX)],
+    "winnow_one_post_shipped": ["--one-post"],
 }
 # name: type, order, batch
 ORT = {f"ort_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, batch in (
@@ -42,12 +44,20 @@ ORT = {f"ort_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, bat
     ("fp32", "sorted", 4))}
 CT2 = {f"ct2_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, batch in (
     ("int8", "sorted", 4), ("int8", "sorted", 8), ("int8", "arrival", 1), ("fp32", "sorted", 8))}
-PEERS = {"onnxruntime": ORT, "ctranslate2": CT2}
+# The first six layers alone, in each peer's fastest of the above; weights of six layers are that themselves.
+SIX_ORT = {"six_ort_int8_sorted_b2": ("int8", "sorted", 2)}
+SIX_CT2 = {"six_ct2_int8_sorted_b4": ("int8", "sorted", 4)}
+PEERS = {"onnxruntime": {**ORT, **SIX_ORT}, "ctranslate2": {**CT2, **SIX_CT2}}
 
-# A token's work in all linear layers, and in attention for each token of its post (MiniLM-L6-H384)
-LAYERS, HIDDEN, FFN = 6, 384, 1536
-LINEAR_OPS = 2 * LAYERS * (4 * HIDDEN * HIDDEN + 2 * HIDDEN * FFN)
-ATTENTION_OPS = 4 * LAYERS * HIDDEN
+
+def shape():
+    """Layers, hidden size, width of the feed-forward layer and pooling of the shipped weights."""
+    with open(f"{WEIGHTS}/config.json", encoding="utf-8") as f:
+        config = json.load(f)
+    return (config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"],
+            config.get("winnow", {}).get("pooling", "mean"))
+
+
 # The probes that bound the linear layers and attention; the first of those that the CPU has
 LIMITS = {
     "avx512vnni": (["vpdpbusd_zmm"], ["vdpbf16ps_zmm", "vfmadd231ps_zmm"]),
@@ -82,12 +92,14 @@ def command(name, threads, build, isa):
     if name in OURS:
         return [f"{build}/tests/bench/model_encoder", "--weights", WEIGHTS, "--isa", isa, "--posts", str(PLANS[0][0]),
                 *about, *OURS[name]]
-    kind, order, batch = ORT[name] if name in ORT else CT2[name]
+    peer = next(p for p in PEERS.values() if name in p)
+    kind, order, batch = peer[name]
+    prefix = "six-" if name.startswith("six_") else ""
     about += ["--order", order, "--batch", str(batch)]
-    if name in ORT:
-        return [PYTHON, f"{HERE}/ort.py", "--model", f"{MODELS}/{kind}.onnx", "--noop", f"{MODELS}/noop.onnx", *about]
+    if peer is PEERS["onnxruntime"]:
+        return [PYTHON, f"{HERE}/ort.py", "--model", f"{MODELS}/{prefix}{kind}.onnx", "--noop", f"{MODELS}/noop.onnx", *about]
     compute = {"int8": "int8", "fp32": "float32"}[kind]
-    return [PYTHON, f"{HERE}/ct2.py", "--model", f"{MODELS}/ct2-{compute}", "--noop", f"{MODELS}/ct2-noop-{compute}",
+    return [PYTHON, f"{HERE}/ct2.py", "--model", f"{MODELS}/{prefix}ct2-{compute}", "--noop", f"{MODELS}/ct2-noop-{compute}",
             "--compute", compute, *about]
 
 
@@ -107,7 +119,7 @@ def start(names, thread_counts, build, isa, env):
 
 def by_peer(failed):
     """The same with one name, the peer's, where nothing of a peer runs."""
-    whole = {p: names for p, names in PEERS.items() if all(n in failed for n in names)}
+    whole = {p: names for p, names in PEERS.items() if all(n in failed for n in names if n in ORT or n in CT2)}
     rest = {n: why for n, why in failed.items() if not any(n in names for names in whole.values())}
     return {**{p: failed[next(iter(names))] for p, names in whole.items()}, **rest}
 
@@ -142,10 +154,12 @@ def ratio_pairs(medians):
         return max((n for n in medians if n.startswith(beginnings)), key=medians.get, default=None)
 
     int8 = best("ort_int8", "ct2_int8")
+    six = best("six_") or int8
     return {
         "every_row_vs_best_int8": ("winnow_every_row", int8),
         "shipped_vs_best_int8": ("winnow_shipped", int8),
         "shipped_vs_best_fp32": ("winnow_shipped", best("ort_fp32", "ct2_fp32")),
+        "six_layers_cls_vs_best_int8": ("winnow_six_layers_cls", six),
         "one_post_vs_int8_b1": ("winnow_one_post_shipped", best("ort_int8_arrival_b1", "ct2_int8_arrival_b1")),
         "shipped_vs_int8_padded_b8": ("winnow_shipped", best("ort_int8_arrival_b8")),
     }
@@ -179,8 +193,11 @@ def limit_tok_s(isa, peaks, posts):
     linear, attention = map(rate, LIMITS[isa])
     if linear is None or attention is None:
         return None
+    layers, hidden, ffn, _ = shape()
     mean = sum(n * n for n in lengths(posts)) / sum(lengths(posts))  # of the post that a token is in
-    return 1 / (LINEAR_OPS / linear + ATTENTION_OPS * mean / attention)
+    # a token's work in all linear layers, and in attention for each token of its post
+    linear_ops = 2 * layers * (4 * hidden * hidden + 2 * hidden * ffn)
+    return 1 / (linear_ops / linear + 4 * layers * hidden * mean / attention)
 
 
 def print_table(results):
@@ -309,10 +326,18 @@ def main():
     isa = args.isa or best_isa(about["flags"])
     if args.isa and not {"avx2", "fma"} <= set(about["flags"]):
         sys.exit("bench-encoder: this CPU has no AVX2")
+    layers, hidden, _, pooling = shape()
     names = [*OURS, *CT2] if args.isa else [*OURS, *ORT, *CT2]
+    if layers > SIX:
+        names += SIX_CT2 if args.isa else [*SIX_ORT, *SIX_CT2]
     thread_counts = [1, 2] if about["cores"] > 1 else [1]
     print(f"{about['model']}, {about['cores']} cores, load {os.getloadavg()[0]:.1f}; {' '.join(about['flags'])}\n"
-          f"instruction set: {isa}" + (", of ours and CTranslate2; ONNX Runtime has no switch for it" if args.isa else ""))
+          f"instruction set: {isa}" + (", of ours and CTranslate2; ONNX Runtime has no switch for it" if args.isa else "") + f"""
+weights: {WEIGHTS}, {layers} layers x {hidden}, {pooling} pooling
+  shipped          all {layers} layers, {pooling} pooling, packs of {SERVICE_PACK} tokens, as the service reads a text to its end
+  every row        all {layers} layers, mean pooling, packs of {CHUNK} tokens: the peers' work
+  six layers cls   the first {SIX} layers, the last of them for each post's first row alone, packs of {CHUNK}
+  peers            all {layers} layers, every row; six_...: the first {SIX}""")
 
     engines = []
     try:

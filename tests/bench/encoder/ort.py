@@ -7,16 +7,16 @@ import onnxruntime
 
 import engine
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+INPUTS = ("input_ids", "attention_mask")
 
 
 def feed(posts):
     """Padded to the longest post of the batch, as a tokenizer returns it."""
-    ids, mask, types = np.zeros((3, len(posts), max(map(len, posts))), np.int64)
+    ids, mask = np.zeros((2, len(posts), max(map(len, posts))), np.int64)
     for row, post in enumerate(posts):
         ids[row, :len(post)] = post
         mask[row, :len(post)] = 1
-    return dict(zip(INPUTS, (ids, mask, types)))
+    return dict(zip(INPUTS, (ids, mask)))
 
 
 def session(path):

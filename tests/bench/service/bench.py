@@ -46,6 +46,8 @@ LOADS = (20, 50, 80)
 STALL_SECONDS = 90
 TICK = os.sysconf("SC_CLK_TCK")
 
+FULL = "winnow, all layers"
+
 # fetched and committed together, posts a call of the model, processes, threads of each
 PEERS = {
     "batch 32": (32, 32, 1, 2),
@@ -138,7 +140,10 @@ class Stand:
         self.kafka_pid, self.pg_pid = int(os.environ["BENCH_KAFKA_PID"]), int(os.environ["BENCH_PG_PID"])
         with open(posts, encoding="utf-8") as f:
             self.posts = [json.loads(line) for line in f]
-        self.model = encoder_onnx.build(WEIGHTS, models)[1]
+        self.model, self.disabled = encoder_onnx.build(WEIGHTS, models)
+        self.tokenizer = os.path.join(WEIGHTS, "tokenizer.json")
+        if not os.path.exists(self.tokenizer):
+            self.tokenizer = os.path.join(WEIGHTS, "vocab.txt")
         self.producer = Producer({"bootstrap.servers": self.broker, "linger.ms": 0, "log_level": 4})
         self.admin = AdminClient({"bootstrap.servers": self.broker})
         self.db = psycopg.connect(self.dsn, autocommit=True)
@@ -239,14 +244,15 @@ class Winnow(System):
     times = ("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS t, count(*) FROM winnow.verdict "
              "GROUP BY t ORDER BY t")
 
-    def __init__(self, stand, name, dsn):
+    def __init__(self, stand, name, dsn, depth="auto"):
         database = "--database.url=" + dsn
         subprocess.run([stand.winnow, "migrate", database], check=True, stdout=stand.log, stderr=stand.log,
                        env={"WINNOW_CONFIG": "/dev/null"})
         super().__init__(stand, name, dsn)
         self.start(
             stand.winnow, "run", database, "--kafka.bootstrap.servers=" + stand.broker, "--kafka.group.id=" + name,
-            "--ingest.topic=" + name, "--score.threads=%d" % SCORERS, "--http.listen=127.0.0.1:0")
+            "--ingest.topic=" + name, "--score.threads=%d" % SCORERS, "--score.depth=" + depth,
+            "--http.listen=127.0.0.1:0")
 
     def port(self):
         with open(self.stand.log.name, "rb") as f:
@@ -279,7 +285,7 @@ class Peer(System):
             parts = ",".join(str(p) for p in range(PARTS) if p % processes == i)
             self.start(
                 sys.executable, os.path.join(HERE, "peer.py"), stand.broker, name, name, parts, dsn, stand.model,
-                os.path.join(WEIGHTS, "vocab.txt"), str(fetch), str(call), str(threads))
+                ",".join(stand.disabled), stand.tokenizer, str(fetch), str(call), str(threads))
 
     def check(self, n):
         if self.rows() != n:
@@ -449,8 +455,18 @@ def median_of(runs):
     return out
 
 
+def has_exits():
+    with open(os.path.join(WEIGHTS, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    return bool(config["winnow"].get("exits")), str(config["num_hidden_layers"])
+
+
 def systems():
+    """winnow reads a text as deep as it needs; the peer, and winnow at full depth, all layers."""
+    exits, layers = has_exits()
     out = {"winnow": Winnow}
+    if exits:
+        out[FULL] = lambda stand, topic, dsn: Winnow(stand, topic, dsn, layers)
     for name, conf in PEERS.items():
         out[name] = lambda stand, topic, dsn, conf=conf: Peer(stand, topic, dsn, conf)
     return out
@@ -466,7 +482,7 @@ def measure(stand):
     """{system: its runs}; in each round every peer runs once and winnow twice."""
     makers, runs = systems(), {}
     peers = list(PEERS)
-    order = peers[:2] + ["winnow"] + peers[2:] + ["winnow"]
+    order = peers[:2] + ["winnow"] + peers[2:] + [name for name in (FULL,) if name in makers] + ["winnow"]
     sizes = {name: whole_blocks(stand, full_load(stand, make, BLOCK)["posts_s"], name) for name, make in makers.items()}
     begin = time.monotonic()
     for i in range(ROUNDS):
@@ -482,10 +498,11 @@ def measure(stand):
     return runs
 
 
-def against(runs, peer, figure):
+def against(runs, peer, figure, ours="winnow"):
     """Winnow's figure over a peer's: the median of the rounds' own ratios, since the machine's other work comes and goes."""
+    each = len(runs[ours]) // len(runs[peer])  # of ours in a round
     return statistics.median(
-        statistics.mean(r[figure] for r in runs["winnow"][2 * i : 2 * i + 2]) / run[figure]
+        statistics.mean(r[figure] for r in runs[ours][each * i : each * (i + 1)]) / run[figure]
         for i, run in enumerate(runs[peer]))
 
 
@@ -496,14 +513,17 @@ def ratios(runs, results):
     for name, short in (("2 processes, one post a call", "one_post_a_call"), ("batch 8", "batch_8"), ("batch 32", "batch_32")):
         out["posts_s_vs_" + short] = against(runs, name, "posts_s")
         out[short + "_cpu_s_vs_ours"] = 1 / against(runs, name, "cpu_s_per_million")
+    if FULL in runs:
+        out["all_layers_posts_s_vs_best"] = against(runs, best, "posts_s", FULL)
+        out["best_cpu_s_vs_all_layers"] = 1 / against(runs, best, "cpu_s_per_million", FULL)
     return best, out
 
 
 def show(out):
     print("\n%-42s %9s %17s %9s %9s %9s %8s" % (
         "", "posts/s", "least .. most", "CPU s/M", "broker", "database", "RSS MB"))
-    for name in ["winnow"] + list(PEERS):
-        r = out["winnow"] if name == "winnow" else out["peers"][name]
+    ours = {"winnow": out["winnow"], **({FULL: out["winnow_all_layers"]} if "winnow_all_layers" in out else {})}
+    for name, r in {**ours, **out["peers"]}.items():
         spread = "%.1f .. %.1f" % (min(r["posts_s_all"]), max(r["posts_s_all"]))
         print("%-42s %9.1f %17s %9.0f %9.0f %9.0f %8.0f" % (
             name, r["posts_s"], spread, r["cpu_s_per_million"], r["broker_cpu_s_per_million"],
@@ -529,12 +549,16 @@ def main():
     start, where = time.monotonic(), machine()
     stand = Stand(winnow, posts, models)
     print("bench-service: %(cpu)s, %(cores)d cores, %(isa)s, load %(load_at_start).2f" % where)
+    print("weights: %s; winnow reads a text as deep as it needs, the peer through all layers" % WEIGHTS if has_exits()[0]
+          else "weights: %s" % WEIGHTS)
     print("winnow with %d scorers, %d partitions, fsync on; %d rounds; all on the same cores\n" % (SCORERS, PARTS, ROUNDS),
           flush=True)
     runs = measure(stand)
     results = {name: median_of(r) for name, r in runs.items()}
     out = {"machine": where, "rounds": len(runs["batch 8"]), "scorers": SCORERS, "winnow": results["winnow"],
            "peers": {name: results[name] for name in PEERS}}
+    if FULL in results:
+        out["winnow_all_layers"] = results[FULL]
     out["best_peer"], out["ratio"] = ratios(runs, results)
     out["latency"] = latency(stand, out["winnow"]["posts_s"])
     out["took_s"] = time.monotonic() - start

@@ -2,9 +2,10 @@
 
 Kafka (confluent-kafka) -> tokenizers -> ONNX Runtime int8 -> PostgreSQL COPY and commit -> Kafka offsets, forever.
 
-    peer.py BROKER GROUP TOPIC PARTITIONS DSN MODEL VOCAB FETCH CALL THREADS
+    peer.py BROKER GROUP TOPIC PARTITIONS DSN MODEL DISABLED TOKENIZER FETCH CALL THREADS
 
-FETCH posts are taken at once and committed together; CALL of them go into one call of the model, padded to the longest.
+DISABLED are optimizers of ONNX Runtime that the model is faster without, with commas between. TOKENIZER is a tokenizer.json,
+or a vocab.txt of WordPiece. FETCH posts are taken at once and committed together; CALL of them go into one call of the model, padded to the longest.
 At least once: it may store a row twice after a crash, and keeps no audit trail, no order and no fence.
 """
 import json
@@ -21,6 +22,11 @@ THRESHOLD = 0.9
 
 
 def open_tokenizer(path):
+    if path.endswith(".json"):
+        t = Tokenizer.from_file(path)
+        t.no_padding()
+        t.enable_truncation(TOKENS_MAX)
+        return t
     with open(path, encoding="utf-8") as f:
         vocab = {line.rstrip(): i for i, line in enumerate(f)}
     t = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
@@ -31,11 +37,12 @@ def open_tokenizer(path):
     return t
 
 
-def open_model(path, threads):
+def open_model(path, disabled, threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"],
+                                        disabled_optimizers=[d for d in disabled.split(",") if d])
 
 
 def score(model, tokenizer, texts):
@@ -57,9 +64,9 @@ def store(db, posts, scores):
 
 
 def main():
-    broker, group, topic, parts, dsn, model, vocab = sys.argv[1:8]
-    fetch, call, threads = (int(v) for v in sys.argv[8:])
-    tokenizer, session = open_tokenizer(vocab), open_model(model, threads)
+    broker, group, topic, parts, dsn, model, disabled, pieces = sys.argv[1:9]
+    fetch, call, threads = (int(v) for v in sys.argv[9:])
+    tokenizer, session = open_tokenizer(pieces), open_model(model, disabled, threads)
     db = psycopg.connect(dsn)
     consumer = Consumer({"bootstrap.servers": broker, "group.id": group, "enable.auto.commit": False})
     # not subscribe(): two processes would first share out their partitions for seconds, in the measured time

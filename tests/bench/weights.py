@@ -6,17 +6,19 @@ import os
 import numpy as np
 
 DTYPES = {"F32": "<f4", "I8": "i1"}
+HEADS = 4  # an exit has outputs for kinds of bait behind them
 
 
 class Weights:
-    """Tensors by their names in the file; rows of int8 times their scale."""
+    """Tensors by their names in the file; rows of int8 times their scale. `layers`: as if there were no more."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, layers=None):
         with open(os.path.join(directory, "config.json"), encoding="utf-8") as f:
             config = json.load(f)
-        self.layers = config["num_hidden_layers"]
+        self.all_layers = config["num_hidden_layers"]
+        self.layers = layers or self.all_layers
         self.hidden = config["hidden_size"]
-        self.heads = config["num_attention_heads"]
+        self.heads_n = config["num_attention_heads"]
         self.vocab = config["vocab_size"]
         self.epsilon = config["layer_norm_eps"]
         self.data = np.memmap(os.path.join(directory, "model.safetensors"), np.uint8, "r")
@@ -35,9 +37,21 @@ class Weights:
             a *= self._raw(name + ".scale")[:, None]
         return a
 
+    def rows(self, name, ids):
+        a = self._raw(name)[ids].astype(np.float32)
+        if name + ".scale" in self.head:
+            a *= self._raw(name + ".scale")[ids][:, None]
+        return a
+
     def linear(self, base):
         """Weight (out, in) and bias (out)."""
         return self.get(base + ".weight"), self.get(base + ".bias")
+
+    def heads(self):
+        """The four heads after the last layer."""
+        exit_ = f"exit.{self.all_layers}"
+        weight, bias = self.linear(exit_ if exit_ + ".weight" in self.head else "heads")
+        return weight[:HEADS], bias[:HEADS]
 
     def layer(self, i):
         """Names of the parts of layer i."""
@@ -69,13 +83,13 @@ def forward(w, ids):
         erf = np.fromiter(map(math.erf, x.ravel() / math.sqrt(2)), np.float64, x.size).reshape(x.shape)
         return x * (1 + erf) / 2
 
-    n, size = len(ids), w.hidden // w.heads
-    x = (w.get("embeddings.word_embeddings.weight")[ids] + w.get("embeddings.position_embeddings.weight")[:n]
+    n, size = len(ids), w.hidden // w.heads_n
+    x = (w.rows("embeddings.word_embeddings.weight", ids) + w.get("embeddings.position_embeddings.weight")[:n]
          + w.get("embeddings.token_type_embeddings.weight")[0])
     x = norm(x.astype(np.float64), "embeddings.LayerNorm")
     for i in range(w.layers):
         part = w.layer(i)
-        q, k, v = (linear(x, part[p]).reshape(n, w.heads, size).transpose(1, 0, 2) for p in ("query", "key", "value"))
+        q, k, v = (linear(x, part[p]).reshape(n, w.heads_n, size).transpose(1, 0, 2) for p in ("query", "key", "value"))
         s = q @ k.transpose(0, 2, 1) / math.sqrt(size)
         s = np.exp(s - s.max(-1, keepdims=True))
         y = (s / s.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(n, w.hidden)
