@@ -17,7 +17,6 @@
 #include "core/metrics.h"
 
 #define RETRY_US 30000000
-#define LOOK_MS 200
 enum { SWAP_DONE, SWAP_REFUSED }; /* of WN_M_MODEL_SWAPS */
 
 struct wn_models {
@@ -29,8 +28,8 @@ struct wn_models {
     pthread_t thread;
     bool on;
 
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t ready_now;
+    pthread_mutex_t lock;   /* guards what follows */
+    pthread_cond_t changed; /* by the monotonic clock */
     struct wn_activated wanted;
     bool heard; /* `wanted` is what the database said */
     bool ready; /* it was seen to once                */
@@ -111,10 +110,23 @@ show_shadow(struct wn_models *m)
         m->conf->health, "shadow", version != NULL ? version : "none");
 }
 
+/* It is no condition: a worker without its shadow is as ready as any. */
+static void
+refuse_shadow(struct wn_models *m, const char *cause)
+{
+    char text[600], quoted[1024];
+
+    snprintf(text, sizeof(text), "none: %s", cause);
+    wn_health_info(m->conf->health, "shadow", text);
+    wn_log(WN_LOG_ERROR, "shadow.refused", "cause=%s",
+        wn_log_quote(cause, quoted, sizeof(quoted)));
+}
+
 static struct wn_models *
 models_alloc(const struct wn_service_conf *conf, size_t threads)
 {
     struct wn_models *m = calloc(1, sizeof(*m));
+    pthread_condattr_t monotonic;
 
     if (m == NULL)
         return NULL;
@@ -126,7 +138,10 @@ models_alloc(const struct wn_service_conf *conf, size_t threads)
     m->ready = conf->open_model == NULL;
     atomic_store(&m->shadow_share, conf->shadow_share);
     pthread_mutex_init(&m->lock, NULL);
-    pthread_cond_init(&m->ready_now, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     wn_live_init(&m->live, NULL);
     wn_live_init(&m->shadow, NULL);
     return m;
@@ -177,7 +192,7 @@ wn_models_free(struct wn_models *m)
     wn_live_release(&m->shadow);
     model_free(m->scorer);
     model_free(m->beside);
-    pthread_cond_destroy(&m->ready_now);
+    pthread_cond_destroy(&m->changed);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
@@ -191,7 +206,7 @@ wn_models_take(struct wn_models *m)
         return NULL;
     pthread_mutex_lock(&m->lock);
     while (!m->ready && !m->stopping)
-        pthread_cond_wait(&m->ready_now, &m->lock);
+        pthread_cond_wait(&m->changed, &m->lock);
     pthread_mutex_unlock(&m->lock);
     return wn_live_take(&m->live);
 }
@@ -226,7 +241,7 @@ void
 wn_models_shadow_off(struct wn_models *m, const char *cause)
 {
     atomic_store(&m->shadow_version, NULL);
-    wn_health_set(m->conf->health, "model.shadow", false, cause);
+    refuse_shadow(m, cause);
 }
 
 /* --- news for the keeper, and from it --- */
@@ -238,6 +253,7 @@ wn_models_reload(struct wn_models *m)
         return;
     pthread_mutex_lock(&m->lock);
     m->reload = true;
+    pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -253,6 +269,7 @@ wn_models_hear(struct wn_models *m, const struct wn_activated *a)
     pthread_mutex_lock(&m->lock);
     m->wanted = *a;
     m->heard = true;
+    pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -277,27 +294,40 @@ struct news {
     bool reload;
 };
 
+/* The lock is held. */
+static bool
+is_due(const struct wn_models *m)
+{
+    return m->heard &&
+           (m->reload || m->wanted.id != m->seen ||
+               (m->retry_us != 0 && wn_clock_mono_us() >= m->retry_us));
+}
+
+static void
+wait_for_change(struct wn_models *m)
+{
+    struct timespec until = { m->retry_us / 1000000,
+        m->retry_us % 1000000 * 1000 };
+
+    if (m->retry_us == 0)
+        pthread_cond_wait(&m->changed, &m->lock);
+    else
+        pthread_cond_timedwait(&m->changed, &m->lock, &until);
+}
+
 /* The next thing to see to; false: it is to end. */
 static bool
 next_news(struct wn_models *m, struct news *ret)
 {
-    const struct timespec nap = { 0, LOOK_MS * 1000000L };
-    bool due = false, stopping = false;
+    bool stopping;
 
-    while (!due && !stopping) {
-        pthread_mutex_lock(&m->lock);
-        due = m->heard &&
-              (m->reload || m->wanted.id != m->seen ||
-                  (m->retry_us != 0 && wn_clock_mono_us() >= m->retry_us));
-        stopping = m->stopping;
-        if (due) {
-            *ret = (struct news){ m->wanted, m->reload };
-            m->reload = false;
-        }
-        pthread_mutex_unlock(&m->lock);
-        if (!due && !stopping)
-            nanosleep(&nap, NULL);
-    }
+    pthread_mutex_lock(&m->lock);
+    while (!m->stopping && !is_due(m))
+        wait_for_change(m);
+    stopping = m->stopping;
+    *ret = (struct news){ m->wanted, m->reload };
+    m->reload = false;
+    pthread_mutex_unlock(&m->lock);
     return !stopping;
 }
 
@@ -351,6 +381,8 @@ replace(struct wn_models *m, const char *dir, const char *version,
 static void
 report(struct wn_models *m, const struct wn_activated *a, const char *cause)
 {
+    bool news = cause != NULL && (m->word.activation != a->id ||
+                                     strcmp(m->word.cause, cause) != 0);
     char quoted[1024];
 
     if (cause == NULL) {
@@ -359,17 +391,18 @@ report(struct wn_models *m, const struct wn_activated *a, const char *cause)
             m->scorer->version, (long long)a->id);
     } else {
         wn_metric_add(WN_M_MODEL_SWAPS, SWAP_REFUSED, 1);
+    }
+    if (news)
         wn_log(WN_LOG_ERROR, "model.refused",
             "activation=%lld stays=%s cause=%s", (long long)a->id,
             m->scorer->version, wn_log_quote(cause, quoted, sizeof(quoted)));
-    }
     wn_health_set(m->conf->health, "model", cause == NULL, cause);
     pthread_mutex_lock(&m->lock);
     m->word = (struct wn_models_word){ a->id, m->scorer->version, "" };
     if (cause != NULL)
         snprintf(m->word.cause, sizeof(m->word.cause), "%s", cause);
     m->unsaid = m->ready = true;
-    pthread_cond_broadcast(&m->ready_now);
+    pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -388,8 +421,7 @@ see_to(struct wn_models *m, const struct news *n)
         rc = replace(m, a->place, a->version, &err);
     m->seen = a->id;
     m->retry_us = rc == WN_OK ? 0 : wn_clock_mono_us() + RETRY_US;
-    if (rc == WN_OK)
-        m->own = own;
+    m->own = own && rc == WN_OK;
     report(m, a, rc == WN_OK ? NULL : err.text);
 }
 
@@ -431,9 +463,10 @@ reload(struct wn_models *m)
         return;
     atomic_store(&m->shadow_share, share);
     rc = reload_shadow(m, &err);
-    wn_health_set(conf->health, "model.shadow", rc == WN_OK, err.text);
     if (rc == WN_OK)
         show_shadow(m);
+    else
+        refuse_shadow(m, err.text);
     wn_log(WN_LOG_INFO, "options.reload", "shadow_share=%g", share);
 }
 
@@ -468,7 +501,7 @@ wn_models_stop(struct wn_models *m)
         return;
     pthread_mutex_lock(&m->lock);
     m->stopping = true;
-    pthread_cond_broadcast(&m->ready_now);
+    pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
 }
 

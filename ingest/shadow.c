@@ -13,7 +13,7 @@
 
 #define POSTS_MAX 256
 #define BYTES_MAX (8u << 20)
-#define BATCH 32
+#define BATCH 8 /* few: an end waits for one */
 #define WAIT_MS 200
 #define STORE_MS 10000
 #define NICE 10

@@ -151,6 +151,8 @@ say(struct writer *w, struct wn_err *err)
 {
     enum wn_status rc;
 
+    if (!wn_models_wants(w->svc->models))
+        return WN_OK;
     if (wn_models_say(w->svc->models, &w->word) ||
         (w->word.version != NULL && wn_clock_mono_us() - w->said_us >= SAY_US))
         w->word_due = true;
@@ -182,7 +184,7 @@ ask_activated(struct writer *w, struct wn_err *err)
         return rc;
     w->asked_us = wn_clock_mono_us();
     wn_models_hear(w->svc->models, &a);
-    return say(w, err);
+    return WN_OK;
 }
 
 static bool
@@ -201,6 +203,8 @@ look_after(struct writer *w)
     }
     if (rc == WN_OK)
         rc = ask_activated(w, &err);
+    if (rc == WN_OK)
+        rc = say(w, &err);
     if (rc == WN_OK)
         retain(w);
     if (rc == WN_OK && wn_clock_mono_us() - w->spoke_us >= PING_US) {

@@ -1,6 +1,7 @@
 /* The life of a model, with the real binary: a worker that runs, commands
  * beside it, SIGHUP. "high" flags every text, "low" none. */
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,8 +152,11 @@ start_worker(void)
     fflush(stdout);
     worker = fork();
     assert_true(worker >= 0);
-    if (worker > 0)
+    if (worker > 0) { /* until it is known: an activation waits for it then */
+        wait_number(1, "SELECT count(*) FROM winnow.running_now");
         return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that fails stops nothing */
     if (freopen("/dev/null", "w", stderr) == NULL)
         _exit(1);
     execl(binary(), "winnow", "run", "--config", conf, (char *)NULL);
