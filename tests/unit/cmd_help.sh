@@ -25,7 +25,7 @@ for sub in run score migrate status review policy train eval model; do
     status 0 "$sub" --help
     says "winnow $sub"
 done
-for sub in '' run score migrate status review policy train eval model 'help options' 'help review'; do
+for sub in '' run score migrate status review policy train eval model 'help options' 'help review' 'model activate'; do
     "$w" $sub --help | awk 'length > 80 { exit 1 }' || wrong "winnow $sub --help has a line over 80 columns"
 done
 status 0 run --help; says 'ingest.source'; says 'http.listen'; says '--print-flow'
@@ -55,7 +55,10 @@ status 2 review lst; says "did you mean 'list'?"
 status 2 review list --state=opne; says '--state is open, decided or closed'
 status 2 review decide x; says 'the number of one item'
 status 2 migrate foo; says "what is 'foo' for?"
-for sub in migrate 'review list' 'review import x'; do
+status 0 model activate --help; says 'winnow model rollback'
+status 2 model history x; says "what is 'x' for?"
+status 2 model activate x --staff ana; says '--reason must say why'
+for sub in migrate 'review list' 'review import x' 'model history' 'model shadow' 'model rollback --staff a --reason b'; do
     status 78 $sub; says 'database.url is not set'
 done
 status 78 status; says 'database.url is not set'
