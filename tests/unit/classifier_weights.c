@@ -252,6 +252,29 @@ weights_with_a_number_beyond_all_bounds_are_refused(void **state)
     free(good);
 }
 
+static void
+weights_that_give_no_finite_score_fail_their_trial(void **state)
+{
+    char bad[4300], good[4300];
+    struct wn_classifier *c = NULL;
+    struct wn_joint j = joint;
+
+    (void)state;
+    snprintf(good, sizeof(good), "%s", dir);
+    assert_wn_ok(wn_classifier_open(&c, good, NULL, &err), &err);
+    assert_wn_ok(wn_classifier_try(c, 4, &err), &err);
+    wn_classifier_free(c);
+    snprintf(bad, sizeof(bad), "%s/infinite", wn_test_dir());
+    assert_int_equal(mkdir(bad, 0700), 0);
+    j.head[WN_SCAM].cal.a = 1e300; /* a number, and what it makes is none */
+    j.head[WN_SCAM].mix[0] = 1e300;
+    wn_weights_make(bad, &j);
+    assert_wn_ok(wn_classifier_open(&c, bad, NULL, &err), &err);
+    assert_int_equal(wn_classifier_try(c, 4, &err), WN_REJECT);
+    assert_non_null(strstr(err.text, "head scam gave no finite number"));
+    wn_classifier_free(c);
+}
+
 /* --- files --- */
 
 static void
@@ -375,6 +398,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_version_changes_with_every_file_that_a_score_depends_on),
     cmocka_unit_test(weights_with_a_wrong_config_are_refused),
     cmocka_unit_test(weights_with_a_number_beyond_all_bounds_are_refused),
+    cmocka_unit_test(weights_that_give_no_finite_score_fail_their_trial),
     cmocka_unit_test(weights_that_lack_a_file_are_refused),
     cmocka_unit_test(weights_with_more_pieces_than_words_are_refused),
     cmocka_unit_test(weights_that_are_cut_off_are_refused),
