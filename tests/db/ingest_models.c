@@ -16,13 +16,14 @@
 
 #define SECONDS 60 /* that anything may take to come about */
 
-static char high[512], low[512], broken[512];
-static char high_version[128], low_version[128];
+static char high[512], low[512], endless[512], broken[512];
+static char high_version[128], low_version[128], endless_version[128];
 
 /* --- weights --- */
 
 static void
-make_weights(char *dir, char *version, const char *name, double offset)
+make_weights(
+    char *dir, char *version, const char *name, double slope, double offset)
 {
     struct wn_classifier *c;
     struct wn_joint j;
@@ -33,7 +34,7 @@ make_weights(char *dir, char *version, const char *name, double offset)
     wn_weights_joint(&j);
     snprintf(j.name, sizeof(j.name), "%s", name);
     for (int h = 0; h < WN_HEADS; h++)
-        j.head[h].cal.b = offset;
+        j.head[h].cal = (struct wn_calibration){ slope, offset };
     wn_weights_make(dir, &j);
     assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     snprintf(version, 128, "%s", wn_classifier_version(c));
@@ -44,8 +45,9 @@ static int
 make_all(void **state)
 {
     (void)state;
-    make_weights(high, high_version, "high", 1000);
-    make_weights(low, low_version, "low", -1000);
+    make_weights(high, high_version, "high", 1, 1000);
+    make_weights(low, low_version, "low", 1, -1000);
+    make_weights(endless, endless_version, "endless", 1e300, 1e300);
     snprintf(broken, sizeof(broken), "%s/broken", wn_test_dir());
     return mkdir(broken, 0700);
 }
@@ -367,7 +369,10 @@ model_that_is_bad_never_takes_the_place_of_a_good_one(void **state)
     write_posts(&b, 50);
     wait_verdicts(&b);
     check_verdicts(&b, high_version, 100);
-    for (int i = 0; i < 3; i++) /* low, broken, high: back to its own */
+    activate(&b, endless, endless_version); /* it opens, and cannot score */
+    wait_answer(&b, false);
+    assert_true(says(&b, "gave no finite number"));
+    for (int i = 0; i < 4; i++) /* by low, broken and high, to its own */
         activate(&b, NULL, NULL);
     wait_answer(&b, true);
     wait_says(&b, "\"model\":{\"ok\":true");
