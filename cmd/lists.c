@@ -92,7 +92,8 @@ open_store(struct wn_list_feed *f, struct wn_err *err)
 {
     struct wn_store_conf conf = { .conninfo = f->conninfo,
         .instance = "winnow lists",
-        .retention_days = 180 };
+        .retention_days = 180,
+        .stop = f->stop };
 
     return f->st != NULL ? WN_OK : wn_store_open(&f->st, &conf, err);
 }

@@ -12,7 +12,8 @@
 /* Lists of the database on their way into those of the process. */
 struct wn_list_feed {
     const char *conninfo;
-    struct wn_store *st; /* of the thread that polls; NULL: none yet */
+    const atomic_bool *stop; /* as in struct wn_store_conf; may be NULL */
+    struct wn_store *st;     /* of the thread that polls; NULL: none yet */
     struct {
         char name[WN_LIST_NAME_MAX + 1];
         int64_t version; /* read, whatever came of it */

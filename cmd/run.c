@@ -362,6 +362,7 @@ watch_lists(struct worker *w)
     if (wn_opt_str(w->options, WN_OPT_POLICY_LISTS)[0] == '\0')
         return 0;
     w->feed.conninfo = wn_opt_str(w->options, WN_OPT_DATABASE_URL);
+    w->feed.stop = &stop;
     rc = stored ? read_database(w) : 0;
     if (rc != 0)
         return rc;
