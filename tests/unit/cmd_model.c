@@ -341,7 +341,9 @@ compare_says_what_is_wrong(void **state)
         int status;
         const char *says;
     } cases[] = {
-        { "", 2, "say info, compare, card, export, import or prune" },
+        { "", 2,
+            "say info, compare, card, export, import, prune, activate, "
+            "rollback, history or shadow" },
         { "compar", 2, "did you mean 'compare'?" },
         { "compare a b", 2, "compare needs A, B and DATA" },
         { "compare a b c --kind-drop 2", 2, "--kind-drop '2'" },

@@ -314,7 +314,10 @@ options_page_has_every_option_and_every_refused_setting(void **state)
 #define O(id, name, type, def, min, max, unit, flags, help)                    \
     snprintf(row, sizeof(row), "\n| `%s` | ", name);                           \
     assert_non_null(strstr(out.data, row));                                    \
-    assert_non_null(strstr(out.data, " | " help " |\n"));
+    assert_non_null(strstr(out.data,                                           \
+        (flags)&WN_OPT_RELOAD                                                  \
+            ? " | " help "; a running worker reads it again on SIGHUP |\n"     \
+            : " | " help " |\n"));
     WN_OPTIONS(O)
 #undef O
     for (const char *p = out.data; (p = strstr(p, "\n## ")) != NULL; p++)
