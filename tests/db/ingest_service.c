@@ -40,9 +40,10 @@ write_posts(const char *path, int from, int to)
     assert_int_equal(fclose(f), 0);
 }
 
-/* c NULL: the stub scores. Else one scorer, which posts soon wait for. */
+/* c NULL: the stub scores. Else one scorer, which posts soon wait for; the
+ * service takes c. */
 static void
-run_service(struct kit *k, const char *path, const struct wn_classifier *c)
+run_service(struct kit *k, const char *path, struct wn_classifier *c)
 {
     static const char policy[] =
         "{\"policy\":\"kit\",\"version\":\"1\",\"rules\":[]}";
@@ -134,7 +135,6 @@ static void
 posts_that_wait_too_long_lose_depth_and_say_so(void **state)
 {
     double before = wn_metric_value(WN_M_DEGRADED, 2);
-    struct wn_classifier *c = open_weights();
     int64_t degraded;
     char path[600];
     struct kit k;
@@ -143,7 +143,7 @@ posts_that_wait_too_long_lose_depth_and_say_so(void **state)
     kit_open(&k);
     snprintf(path, sizeof(path), "%s/waiting.jsonl", wn_test_dir());
     write_posts(path, 0, POSTS);
-    run_service(&k, path, c);
+    run_service(&k, path, open_weights());
     degraded = wn_pg_number(k.pg, k.db,
         "SELECT count(*) FROM winnow.verdict_readable "
         "WHERE outcome = 'degraded' AND skipped = ARRAY['depth']");
@@ -158,7 +158,6 @@ posts_that_wait_too_long_lose_depth_and_say_so(void **state)
         (int64_t)(wn_metric_value(WN_M_DEGRADED, 2) - before), degraded);
     assert_int_equal((int64_t)wn_metric_value(WN_M_SHED, 0), 1);
     kit_close(&k);
-    wn_classifier_free(c);
 }
 
 static const struct CMUnitTest tests[] = {
