@@ -237,13 +237,25 @@ static const struct {
         "run --no-progress --http.listen=off --ingest.source=jsonl "
         "--ingest.path=%s",
         "1 of 2 records became dead letters" },
-    { "| `winnow review`, `winnow status` | `winnow_console` |", "t_console",
-        "review list --state=open", "" },
-    { "| `winnow review`, `winnow status` | `winnow_console` |", "t_console",
-        "status", "a secret word" },
+    { "| `winnow review`, `winnow status`, `winnow train --from-reviews` | "
+      "`winnow_console` |",
+        "t_console", "review list --state=open", "" },
+    { "| `winnow review`, `winnow status`, `winnow train --from-reviews` | "
+      "`winnow_console` |",
+        "t_console", "status", "a secret word" },
     { "| reading verdicts and audit trail, `winnow status` | `winnow_auditor` "
       "|",
         "t_auditor", "status", "may not read what posts say" },
+    { "| `winnow model activate`, `rollback` | `winnow_console` |", "t_console",
+        "model activate model/weights/winnow --wait 0 --staff ana --reason "
+        "test",
+        "activation 1: winnow-" },
+    { "| `winnow model activate`, `rollback` | `winnow_console` |", "t_console",
+        "model rollback --wait 0 --staff ana --reason test", "activation 2: " },
+    { "| `winnow model history`, `shadow` | `winnow_auditor` |", "t_auditor",
+        "model history", "by ana: test" },
+    { "| `winnow model history`, `shadow` | `winnow_auditor` |", "t_auditor",
+        "model shadow", "No second model" },
 };
 
 static size_t
@@ -297,7 +309,7 @@ every_row_of_the_page_of_roles_holds(void **state)
     char args[1024];
     size_t i;
 
-    assert_int_equal(rows_of_the_page(), 4);
+    assert_int_equal(rows_of_the_page(), 6);
     wn_pg_create_db(pg, "roles");
     wn_pg_exec(pg, "roles",
         "CREATE ROLE t_owner LOGIN CREATEROLE; ALTER DATABASE roles OWNER TO "
@@ -313,8 +325,8 @@ every_row_of_the_page_of_roles_holds(void **state)
             may[i].args, at != NULL ? write_log(POST) : "");
         expect_as(may[i].role, "roles", args, 0, may[i].says);
     }
-    assert_null(strstr(output, "secret")); /* as the auditor */
-    assert_non_null(strstr(output, "id: no \"post\" member"));
+    expect_as("t_auditor", "roles", "status", 0, "id: no \"post\" member");
+    assert_null(strstr(output, "secret"));
     expect_sql("t_auditor", "roles",
         "SELECT outcome, action, flags, model, policy, reasons FROM "
         "winnow.verdict_readable, winnow.audit",
