@@ -199,6 +199,7 @@ fill_windows(struct windows *to, const struct wn_train_model *m,
     to->c = (struct wn_correction){ .target = to->target,
         .offset = to->offset,
         .weight = to->weight,
+        .trust = s->trust,
         .side = to->side };
     for (size_t h = 0; h < WN_HEADS; h++) {
         double gain = m->joint.head[h].cal.a * m->joint.head[h].mix[1];

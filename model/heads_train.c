@@ -190,6 +190,8 @@ correct_row(const struct wn_sparse *x, size_t i, const struct wn_correction *c,
     float v = n > 0 ? 1.0f / sqrtf((float)n) : 0;
     float z[OUT] = { 0 }, g[OUT];
 
+    if (c->trust != NULL)
+        v *= c->trust[i];
     for (size_t k = 0; k < n; k++)
         for (size_t h = 0; h < OUT; h++)
             z[h] += w[(size_t)r[k] * OUT + h];

@@ -38,17 +38,19 @@ enum wn_status wn_train_sparse(const struct wn_sparse *x, const int8_t *labels,
 
 /*
  * Corrects weights that are in use, where they are one part of a sum: a row's
- * logit is offset (n, WN_HEADS_OUT) + gain * (what the weights say of it), and
- * target (n, WN_HEADS_OUT) is what it should be: by side (n, WN_HEADS_OUT) at
- * least that (1), at most that (-1), or a logit to stay at (0); NaN: unknown.
+ * logit is offset (n, WN_HEADS_OUT) + gain * trust (n) * (what the weights say
+ * of it), and target (n, WN_HEADS_OUT) is what it should be: by side (n,
+ * WN_HEADS_OUT) at least that (1), at most that (-1), or a logit to stay at
+ * (0); NaN: unknown.
  *
- * A step at full error moves the row's own logit by `rate`; a feature that was
- * moved often moves less. What no row is wrong about stays as it is, and so
- * does a head of gain <= 0. conf->l2 is not used; loss is the mean error of
- * rows with a side.
+ * A step at full error moves the logit of a trusted row by `rate`; a feature
+ * that was moved often moves less. What no row is wrong about stays as it is,
+ * and so does a head of gain <= 0. conf->l2 is not used; loss is the mean error
+ * of rows with a side.
  */
 struct wn_correction {
     const float *target, *offset, *weight; /* weight (n) */
+    const float *trust;                    /* 0 .. 1; NULL: 1 everywhere */
     const int8_t *side;
     float gain[WN_HEADS_OUT];
 };
