@@ -147,8 +147,8 @@ def encoder(folder, title, base):
     names = [base + ".json", base + "-rounds.json"]
     summary, rounds = map(folder.files.get, names)
     out = folder.heading(title, names) + paragraph(
-        "Every row: the same work as the peers'. Shipped: the same, in the service's packs and with the weights' own pooling. "
-        "Six layers cls: the first six layers, the last of them for first rows alone; six ...: a peer's first six layers. "
+        "Six layers, ours and the peers'. Every row: the same work. Shipped: the last layer for first rows alone ([CLS] pooling). "
+        "Weights: the shipped weights whole, as the service reads a text to its end; whole ...: a peer with all their layers. "
         "Sorted: a peer has the whole pass to sort by length. b8: batches of 8.")
     if summary and rounds and any(round(statistics.median(rounds["tok_s"]["cpu"]["1"].get(n, [0]))) != v
                                   for n, v in summary["tok_s"].items()):
@@ -179,8 +179,8 @@ def encoder_rates(threads, cpu, wall):
     bars, rows = [], []
     for name, rates in cpu.items():
         ours, median = name.startswith("winnow"), medians[name]
-        engine, _, rest = name.removeprefix("six_").partition("_")
-        label = f"{ENGINES[engine]} {'six layers ' if name.startswith('six_') else ''}{rest.replace('_', ' ')}"
+        engine, _, rest = name.removeprefix("whole_").partition("_")
+        label = f"{ENGINES[engine]} {'whole ' if name.startswith('whole_') else ''}{rest.replace('_', ' ')}"
         ratios = ["" if ours else times(medians[n] / median) for n in ("winnow_every_row", "winnow_shipped")]
         spread = (min(rates), max(rates)) if len(rates) > 1 else ()
         bars.append(Bar(label, median, ours, spread, ratios[0]))

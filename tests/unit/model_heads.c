@@ -160,7 +160,8 @@ corrected(const struct wn_correction *c, const float *w, size_t i, size_t h)
 
     for (size_t k = corrected_at[i]; k < corrected_at[i + 1]; k++)
         z += w[corrected_rows[k] * WN_HEADS_OUT + h];
-    return c->offset[i * WN_HEADS_OUT + h] + c->gain[h] * z / sqrt(n);
+    return c->offset[i * WN_HEADS_OUT + h] +
+           c->gain[h] * c->trust[i] * z / sqrt(n);
 }
 
 static void
@@ -170,13 +171,16 @@ correction_moves_what_is_wrong_and_leaves_the_rest(void **state)
     float w[FEATURES * WN_HEADS_OUT], was[FEATURES * WN_HEADS_OUT];
     float target[CORRECTED * WN_HEADS_OUT], offset[CORRECTED * WN_HEADS_OUT];
     int8_t side[CORRECTED * WN_HEADS_OUT] = { 0 };
-    struct wn_correction c = { target, offset, weight, side,
+    float trust[CORRECTED];
+    struct wn_correction c = { target, offset, weight, trust, side,
         { 1, 0.5f, 1, 0 } };
     struct wn_train_conf conf = { .epochs = 300, .rate = 0.5, .seed = 3 };
     struct wn_sparse x = { corrected_rows, corrected_at, CORRECTED, FEATURES };
     uint64_t seed = 4;
 
     (void)state;
+    for (size_t i = 0; i < CORRECTED; i++)
+        trust[i] = 1 - 0.25f * (float)(i % 2);
     for (size_t i = 0; i < FEATURES * WN_HEADS_OUT; i++)
         w[i] = was[i] = (float)(wn_test_random(&seed) % 100) / 100;
     for (size_t i = 0; i < CORRECTED * WN_HEADS_OUT; i++) {
@@ -278,7 +282,7 @@ probabilities_are_finite_at_both_ends(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(training_on_numbers_finds_what_was_planted),
     cmocka_unit_test(training_on_rows_finds_what_was_planted),
-        cmocka_unit_test(correction_moves_what_is_wrong_and_leaves_the_rest),
+    cmocka_unit_test(correction_moves_what_is_wrong_and_leaves_the_rest),
     cmocka_unit_test(calibration_finds_the_line_that_made_the_labels),
     cmocka_unit_test(calibration_stays_finite_where_nothing_overlaps),
     cmocka_unit_test(probabilities_are_finite_at_both_ends),

@@ -29,14 +29,15 @@ WARM_POSTS = 64
 # Posts a pass and rounds, the first that fits the budget; the last in any case. Of fewer posts, sorting makes worse batches.
 PLANS = [(256, 7), (256, 5), (128, 5)]
 
-# "shipped" is the shipped weights as the service reads a text that goes all the way: every layer, their own pooling, packs of
-# classifier/scorer.c (PACK_TOKENS). The others are named for what they do.
+# Ratios are of six layers, ours and the peers' (of deeper weights the first six), so that they mean the same whatever weights
+# ship; "shipped" is with [CLS] pooling, where the last layer is computed for first rows alone. "weights" are those that ship, as
+# the service reads a text that goes all the way: every layer, their own pooling, packs of classifier/scorer.c (PACK_TOKENS).
 SERVICE_PACK, CHUNK, SIX = 192, 128, 6
 OURS = {
-    "winnow_shipped": ["--chunk", str(SERVICE_PACK)],
-    "winnow_every_row": ["--chunk", str(CHUNK), "--pooling", "mean"],
-    "winnow_six_layers_cls": ["--chunk", str(CHUNK), "--pooling", "cls", "--layers", str(SIX)],
-    "winnow_one_post_shipped": ["--one-post"],
+    "winnow_every_row": ["--chunk", str(CHUNK), "--pooling", "mean", "--layers", str(SIX)],
+    "winnow_shipped": ["--chunk", str(CHUNK), "--pooling", "cls", "--layers", str(SIX)],
+    "winnow_one_post_shipped": ["--one-post", "--pooling", "cls", "--layers", str(SIX)],
+    "winnow_weights": ["--chunk", str(SERVICE_PACK)],
 }
 # name: type, order, batch
 ORT = {f"ort_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, batch in (
@@ -44,10 +45,10 @@ ORT = {f"ort_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, bat
     ("fp32", "sorted", 4))}
 CT2 = {f"ct2_{kind}_{order}_b{batch}": (kind, order, batch) for kind, order, batch in (
     ("int8", "sorted", 4), ("int8", "sorted", 8), ("int8", "arrival", 1), ("fp32", "sorted", 8))}
-# The first six layers alone, in each peer's fastest of the above; weights of six layers are that themselves.
-SIX_ORT = {"six_ort_int8_sorted_b2": ("int8", "sorted", 2)}
-SIX_CT2 = {"six_ct2_int8_sorted_b4": ("int8", "sorted", 4)}
-PEERS = {"onnxruntime": {**ORT, **SIX_ORT}, "ctranslate2": {**CT2, **SIX_CT2}}
+# All layers of deeper weights, in each peer's fastest of the above.
+WHOLE_ORT = {"whole_ort_int8_sorted_b2": ("int8", "sorted", 2)}
+WHOLE_CT2 = {"whole_ct2_int8_sorted_b4": ("int8", "sorted", 4)}
+PEERS = {"onnxruntime": {**ORT, **WHOLE_ORT}, "ctranslate2": {**CT2, **WHOLE_CT2}}
 
 
 def shape():
@@ -94,7 +95,7 @@ def command(name, threads, build, isa):
                 *about, *OURS[name]]
     peer = next(p for p in PEERS.values() if name in p)
     kind, order, batch = peer[name]
-    prefix = "six-" if name.startswith("six_") else ""
+    prefix = "" if name.startswith("whole_") or shape()[0] <= SIX else "six-"
     about += ["--order", order, "--batch", str(batch)]
     if peer is PEERS["onnxruntime"]:
         return [PYTHON, f"{HERE}/ort.py", "--model", f"{MODELS}/{prefix}{kind}.onnx", "--noop", f"{MODELS}/noop.onnx", *about]
@@ -154,12 +155,12 @@ def ratio_pairs(medians):
         return max((n for n in medians if n.startswith(beginnings)), key=medians.get, default=None)
 
     int8 = best("ort_int8", "ct2_int8")
-    six = best("six_") or int8
+    whole = best("whole_") or int8
     return {
         "every_row_vs_best_int8": ("winnow_every_row", int8),
         "shipped_vs_best_int8": ("winnow_shipped", int8),
         "shipped_vs_best_fp32": ("winnow_shipped", best("ort_fp32", "ct2_fp32")),
-        "six_layers_cls_vs_best_int8": ("winnow_six_layers_cls", six),
+        "weights_vs_best_int8": ("winnow_weights", whole),
         "one_post_vs_int8_b1": ("winnow_one_post_shipped", best("ort_int8_arrival_b1", "ct2_int8_arrival_b1")),
         "shipped_vs_int8_padded_b8": ("winnow_shipped", best("ort_int8_arrival_b8")),
     }
@@ -193,11 +194,11 @@ def limit_tok_s(isa, peaks, posts):
     linear, attention = map(rate, LIMITS[isa])
     if linear is None or attention is None:
         return None
-    layers, hidden, ffn, _ = shape()
+    _, hidden, ffn, _ = shape()
     mean = sum(n * n for n in lengths(posts)) / sum(lengths(posts))  # of the post that a token is in
     # a token's work in all linear layers, and in attention for each token of its post
-    linear_ops = 2 * layers * (4 * hidden * hidden + 2 * hidden * ffn)
-    return 1 / (linear_ops / linear + 4 * layers * hidden * mean / attention)
+    linear_ops = 2 * SIX * (4 * hidden * hidden + 2 * hidden * ffn)
+    return 1 / (linear_ops / linear + 4 * SIX * hidden * mean / attention)
 
 
 def print_table(results):
@@ -329,15 +330,15 @@ def main():
     layers, hidden, _, pooling = shape()
     names = [*OURS, *CT2] if args.isa else [*OURS, *ORT, *CT2]
     if layers > SIX:
-        names += SIX_CT2 if args.isa else [*SIX_ORT, *SIX_CT2]
+        names += WHOLE_CT2 if args.isa else [*WHOLE_ORT, *WHOLE_CT2]
     thread_counts = [1, 2] if about["cores"] > 1 else [1]
     print(f"{about['model']}, {about['cores']} cores, load {os.getloadavg()[0]:.1f}; {' '.join(about['flags'])}\n"
           f"instruction set: {isa}" + (", of ours and CTranslate2; ONNX Runtime has no switch for it" if args.isa else "") + f"""
 weights: {WEIGHTS}, {layers} layers x {hidden}, {pooling} pooling
-  shipped          all {layers} layers, {pooling} pooling, packs of {SERVICE_PACK} tokens, as the service reads a text to its end
-  every row        all {layers} layers, mean pooling, packs of {CHUNK} tokens: the peers' work
-  six layers cls   the first {SIX} layers, the last of them for each post's first row alone, packs of {CHUNK}
-  peers            all {layers} layers, every row; six_...: the first {SIX}""")
+  every row        {SIX} layers, mean pooling, packs of {CHUNK} tokens: the peers' work
+  shipped          {SIX} layers, the last of them for each post's first row alone ([CLS] pooling), packs of {CHUNK}
+  weights          all {layers} layers, {pooling} pooling, packs of {SERVICE_PACK}, as the service reads a text to its end
+  peers            {SIX} layers, every row; whole_...: all {layers}""")
 
     engines = []
     try:
