@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "tests/lib/campaign.h"
 #include "tests/lib/pg.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 #define DECISIONS 500
@@ -27,11 +28,9 @@ static const char *dir, *weights;
 static int
 winnow(const char *args, const char *last)
 {
-    const char *build = getenv("BUILD");
     char line[8192];
 
-    snprintf(line, sizeof(line), "'%s/winnow' %s%s",
-        build != NULL && build[0] != '\0' ? build : "build", args, last);
+    snprintf(line, sizeof(line), "'%s' %s%s", wn_program(), args, last);
     fflush(stdout);
     return WEXITSTATUS(system(line));
 }

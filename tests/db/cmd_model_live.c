@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/item.h"
 #include "tests/lib/pg.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 #include "tests/lib/weights.h"
 
@@ -51,31 +52,14 @@ make_all(void **state)
     return 0;
 }
 
-static const char *
-binary(void)
-{
-    static char path[512];
-    const char *build = getenv("BUILD");
-
-    snprintf(path, sizeof(path), "%s/winnow", build != NULL ? build : "build");
-    return path;
-}
-
 static int
 winnow_as(const char *role, const char *args)
 {
     char line[4096];
-    size_t n;
-    FILE *f;
 
     setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, role), 1);
-    snprintf(line, sizeof(line), "%s model %s 2>&1 </dev/null", binary(), args);
-    fflush(stdout);
-    f = popen(line, "r");
-    assert_non_null(f);
-    n = fread(output, 1, sizeof(output) - 1, f);
-    output[n] = '\0';
-    return WEXITSTATUS(pclose(f));
+    snprintf(line, sizeof(line), "model %s", args);
+    return wn_program_say(line, output, sizeof(output));
 }
 
 static void
@@ -138,7 +122,7 @@ open_bench(void)
     posts_n = 0;
     wn_pg_create_db(pg, db);
     setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, "admin"), 1);
-    snprintf(migrate, sizeof(migrate), "%s migrate >/dev/null", binary());
+    snprintf(migrate, sizeof(migrate), "%s migrate >/dev/null", wn_program());
     assert_int_equal(system(migrate), 0);
     wn_pg_exec(pg, db,
         "GRANT winnow_worker TO worker; GRANT winnow_console "
@@ -159,7 +143,7 @@ start_worker(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that fails stops nothing */
     if (freopen("/dev/null", "w", stderr) == NULL)
         _exit(1);
-    execl(binary(), "winnow", "run", "--config", conf, (char *)NULL);
+    execl(wn_program(), "winnow", "run", "--config", conf, (char *)NULL);
     _exit(1);
 }
 

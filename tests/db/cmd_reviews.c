@@ -5,13 +5,13 @@
  * are small ones on the golden BERT, trained here on the shipped posts.
  */
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "tests/lib/campaign.h"
 #include "tests/lib/pg.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 #define DECISIONS 400
@@ -27,23 +27,9 @@ static char output[1 << 16];
 static int
 winnow(const char *db, const char *args)
 {
-    const char *build = getenv("BUILD");
-    char line[8192], rest[4096];
-    size_t n;
-    FILE *f;
-
     setenv("D", dir, 1);
     setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, "admin"), 1);
-    snprintf(line, sizeof(line), "'%s/winnow' %s 2>&1 </dev/null",
-        build != NULL && build[0] != '\0' ? build : "build", args);
-    fflush(stdout);
-    f = popen(line, "r");
-    assert_non_null(f);
-    n = fread(output, 1, sizeof(output) - 1, f);
-    output[n] = '\0';
-    while (fread(rest, 1, sizeof(rest), f) > 0)
-        continue;
-    return WEXITSTATUS(pclose(f));
+    return wn_program_say(args, output, sizeof(output));
 }
 
 /* The end of the output: a message has no room for more. */

@@ -1,11 +1,11 @@
 /* migrate, review and status of the real binary over a real PostgreSQL. */
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
 
 #include "core/item.h"
 #include "tests/lib/pg.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 static struct wn_pg *pg;
@@ -16,20 +16,8 @@ static char output[1 << 16];
 static int
 winnow_as(const char *role, const char *db, const char *args)
 {
-    const char *build = getenv("BUILD");
-    char line[8192];
-    size_t n;
-    FILE *f;
-
     setenv("WINNOW_DATABASE_URL", wn_pg_conninfo(pg, db, role), 1);
-    snprintf(line, sizeof(line), "%s/winnow %s 2>&1 </dev/null",
-        build != NULL ? build : "build", args);
-    fflush(stdout);
-    f = popen(line, "r");
-    assert_non_null(f);
-    n = fread(output, 1, sizeof(output) - 1, f);
-    output[n] = '\0';
-    return WEXITSTATUS(pclose(f));
+    return wn_program_say(args, output, sizeof(output));
 }
 
 static int

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "classifier/classifier.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 #include "tests/lib/weights.h"
 
@@ -140,12 +141,11 @@ write_rows(void)
 static inline int
 run(const char *args)
 {
-    const char *build = getenv("BUILD");
     char command[30000];
     int status;
 
-    snprintf(command, sizeof(command), "'%s/winnow' eval %s >'%s' 2>'%s.err'",
-        build == NULL || build[0] == '\0' ? "build" : build, args, out, out);
+    snprintf(command, sizeof(command), "'%s' eval %s >'%s' 2>'%s.err'",
+        wn_program(), args, out, out);
     status = system(command);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);

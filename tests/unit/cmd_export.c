@@ -9,7 +9,6 @@
  */
 #include <math.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -21,6 +20,7 @@
 #include "model/heads.h"
 #include "model/safetensors_int.h"
 #include "model/tokenizer.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 #include "tests/lib/weights.h"
 
@@ -59,32 +59,13 @@ static const struct made {
 static int
 run(const char *args)
 {
-    const char *build = getenv("BUILD");
-    char command[12000];
-    int status;
-
-    snprintf(command, sizeof(command),
-        "'%s/winnow' %s >'%s/out' 2>'%s/out.err'",
-        build == NULL || build[0] == '\0' ? "build" : build, args, dir, dir);
-    status = system(command);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return wn_program_run(dir, args);
 }
 
 static const char *
 content(const char *name)
 {
-    static char text[1 << 16];
-    char path[4096];
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    f = fopen(path, "re");
-    if (f == NULL)
-        fail_msg("%s is not there", path);
-    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-    fclose(f);
-    return text;
+    return wn_program_file(dir, name);
 }
 
 static void

@@ -4,13 +4,13 @@
  * named, and leaves nothing behind. On copies of tests/golden/bert.
  */
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "model/encoder.h"
 #include "model/tokenizer.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 #define GOLDEN "tests/golden/"
@@ -22,40 +22,15 @@ static char dir[3000];
 /* --- running it --- */
 
 static int
-shell(const char *command)
-{
-    int status = system(command);
-
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static int
 run(const char *args)
 {
-    const char *build = getenv("BUILD");
-    char command[20000];
-
-    snprintf(command, sizeof(command),
-        "'%s/winnow' %s >'%s/out' 2>'%s/out.err'",
-        build == NULL || build[0] == '\0' ? "build" : build, args, dir, dir);
-    return shell(command);
+    return wn_program_run(dir, args);
 }
 
 static const char *
 content(const char *name)
 {
-    static char text[1 << 16];
-    char path[4096];
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    f = fopen(path, "re");
-    if (f == NULL)
-        fail_msg("%s is not there", path);
-    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-    fclose(f);
-    return text;
+    return wn_program_file(dir, name);
 }
 
 static void
@@ -124,7 +99,7 @@ copy_folder(const char *to, const char *without)
     snprintf(command, sizeof(command),
         "cp -r " GOLDEN "bert '%s/%s' && cd '%s/%s' && rm -f logits.f32 %s",
         dir, to, dir, to, without);
-    assert_int_equal(shell(command), 0);
+    assert_int_equal(system(command), 0);
 }
 
 struct tensors {
@@ -164,7 +139,7 @@ same_file(const char *a, const char *b)
 
     snprintf(
         command, sizeof(command), "cmp -s '%s/%s' '%s/%s'", dir, a, dir, b);
-    return shell(command) == 0;
+    return system(command) == 0;
 }
 
 /* --- what is taken --- */
@@ -452,7 +427,7 @@ broken_indexes_are_refused(void **state)
 
         snprintf(command, sizeof(command),
             "cd '%s/broken' && mv model.safetensors a.safetensors", dir);
-        assert_int_equal(shell(command), 0);
+        assert_int_equal(system(command), 0);
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         put_file("broken", "model.safetensors.index.json", rows[i].index);

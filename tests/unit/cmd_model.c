@@ -12,6 +12,7 @@
 
 #include "cmd/data.h"
 #include "cmd/eval_int.h"
+#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 #include "tests/lib/weights.h"
 
@@ -26,33 +27,14 @@ static char weights[3100];
 static int
 run(const char *args)
 {
-    const char *build = getenv("BUILD");
-    char command[20000];
-    int status;
-
-    snprintf(command, sizeof(command),
-        "'%s/winnow' %s >'%s/out' 2>'%s/out.err'",
-        build == NULL || build[0] == '\0' ? "build" : build, args, dir, dir);
-    status = system(command);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return wn_program_run(dir, args);
 }
 
 /* A file of the test's folder. */
 static const char *
 content(const char *name)
 {
-    static char text[1 << 18];
-    char path[4096];
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    f = fopen(path, "re");
-    if (f == NULL)
-        fail_msg("%s is not there", path);
-    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-    fclose(f);
-    return text;
+    return wn_program_file(dir, name);
 }
 
 static void
@@ -363,12 +345,11 @@ compare_says_what_is_wrong(void **state)
     (void)state;
     assert_non_null(getcwd(here, sizeof(here)));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *build = getenv("BUILD");
         int status;
 
         snprintf(args, sizeof(args),
-            "cd '%s' && '%s/%s/winnow' model %s >out 2>out.err", dir, here,
-            build == NULL || build[0] == '\0' ? "build" : build, cases[i].args);
+            "cd '%s' && '%s/%s' model %s >out 2>out.err", dir, here,
+            wn_program(), cases[i].args);
         status = system(args);
         if (WEXITSTATUS(status) != cases[i].status)
             fail_msg("%s: %d", cases[i].args, WEXITSTATUS(status));
