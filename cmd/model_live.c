@@ -270,12 +270,6 @@ print_activation(const struct wn_activation_row *a, bool in_force)
 }
 
 static json_t *
-json_of(struct wn_str s)
-{
-    return s.p != NULL ? json_stringn_nocheck(s.p, s.len) : json_null();
-}
-
-static json_t *
 json_activations(const struct wn_activation_row *all, size_t n)
 {
     json_t *list = json_array();
@@ -283,13 +277,15 @@ json_activations(const struct wn_activation_row *all, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         wn_time_format(all[i].at_us, at);
-        json_array_append_new(list,
-            json_pack("{s:I,s:b,s:s,s:s,s:o,s:o,s:o,s:o,s:I}", "id",
-                (json_int_t)all[i].id, "in_force", i == 0, "act",
-                all[i].rollback ? "rollback" : "activate", "at", at, "dir",
-                json_of(all[i].place), "version", json_of(all[i].version),
-                "staff", json_of(all[i].staff_id), "reason",
-                json_of(all[i].reason), "audit_seq", (json_int_t)all[i].seq));
+        json_array_append_new(
+            list, json_pack("{s:I,s:b,s:s,s:s,s:o,s:o,s:o,s:o,s:I}", "id",
+                      (json_int_t)all[i].id, "in_force", i == 0, "act",
+                      all[i].rollback ? "rollback" : "activate", "at", at,
+                      "dir", wn_cmd_json(all[i].place), "version",
+                      wn_cmd_json(all[i].version), "staff",
+                      wn_cmd_json(all[i].staff_id), "reason",
+                      wn_cmd_json(all[i].reason), "audit_seq",
+                      (json_int_t)all[i].seq));
     }
     return list;
 }
@@ -300,10 +296,12 @@ json_workers(const struct wn_running *all, size_t n)
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list,
-            json_pack("{s:o,s:I,s:o,s:o}", "instance", json_of(all[i].instance),
-                "activation", (json_int_t)all[i].activation, "version",
-                json_of(all[i].version), "cause", json_of(all[i].cause)));
+        json_array_append_new(
+            list, json_pack("{s:o,s:I,s:o,s:o}", "instance",
+                      wn_cmd_json(all[i].instance), "activation",
+                      (json_int_t)all[i].activation, "version",
+                      wn_cmd_json(all[i].version), "cause",
+                      wn_cmd_json(all[i].cause)));
     return list;
 }
 
@@ -316,12 +314,8 @@ print_history(const struct wn_activation_row *all, size_t n,
     if (json) {
         o = json_pack("{s:o,s:o}", "activations", json_activations(all, n),
             "workers", json_workers(workers, workers_n));
-        if (o == NULL)
-            return wn_cmd_fail(1, "model", "out of memory");
-        json_dumpf(o, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(o);
-        return 0;
+        return wn_cmd_print_json(o) ? 0
+                                    : wn_cmd_fail(1, "model", "out of memory");
     }
     if (n == 0)
         printf("No model was ever activated; in force: %s.\n", own_weights);

@@ -126,12 +126,6 @@ print_report(const struct wn_shadow_report *r)
 /* --- as JSON --- */
 
 static json_t *
-json_of(struct wn_str s)
-{
-    return s.p != NULL ? json_stringn_nocheck(s.p, s.len) : json_null();
-}
-
-static json_t *
 json_number(double v)
 {
     return isnan(v) ? json_null() : json_real(v);
@@ -192,8 +186,8 @@ json_examples(const struct wn_shadow_report *r)
     for (size_t i = 0; i < r->examples_n; i++)
         json_array_append_new(
             list, json_pack("{s:o,s:o,s:o,s:o}", "post_id",
-                      json_of(r->examples[i].post_id), "text",
-                      json_of(r->examples[i].text), "first",
+                      wn_cmd_json(r->examples[i].post_id), "text",
+                      wn_cmd_json(r->examples[i].text), "first",
                       json_said(&r->examples[i].was), "second",
                       json_said(&r->examples[i].shadow)));
     return list;
@@ -203,17 +197,12 @@ static int
 print_json(const struct wn_shadow_report *r)
 {
     json_t *o = json_pack("{s:o,s:o,s:I,s:I,s:o,s:o,s:o}", "first",
-        json_of(r->live), "second", json_of(r->model), "posts",
+        wn_cmd_json(r->live), "second", wn_cmd_json(r->model), "posts",
         (json_int_t)r->posts, "posts_of_other_pairs",
         (json_int_t)r->other_posts, "heads", json_heads(r), "actions",
         json_actions(r), "examples", json_examples(r));
 
-    if (o == NULL)
-        return wn_cmd_fail(1, "model", "out of memory");
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(o);
-    return 0;
+    return wn_cmd_print_json(o) ? 0 : wn_cmd_fail(1, "model", "out of memory");
 }
 
 int

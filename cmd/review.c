@@ -146,12 +146,6 @@ print_item(const struct wn_review_item *it)
 }
 
 static json_t *
-json_of(struct wn_str s)
-{
-    return s.p != NULL ? json_stringn_nocheck(s.p, s.len) : json_null();
-}
-
-static json_t *
 json_said(const struct wn_review_item *it)
 {
     const struct wn_review_said *said = &it->said;
@@ -167,8 +161,8 @@ json_said(const struct wn_review_item *it)
                 json_boolean(said->labels[h] == WN_LABEL_YES));
     wn_time_format(said->at_us, at);
     return json_pack("{s:s,s:o,s:o,s:o,s:s}", "action",
-        wn_action_names[said->action], "staff", json_of(said->staff_id),
-        "labels", labels, "reason", json_of(said->reason), "at", at);
+        wn_action_names[said->action], "staff", wn_cmd_json(said->staff_id),
+        "labels", labels, "reason", wn_cmd_json(said->reason), "at", at);
 }
 
 static void
@@ -181,20 +175,16 @@ print_item_json(const struct wn_review_item *it)
     wn_time_format(it->time_us, at);
     for (size_t i = 0; i < it->reasons_n; i++)
         json_array_append_new(reasons,
-            json_pack("{s:o,s:o,s:o}", "rule", json_of(it->reasons[i].rule),
-                "category", json_of(it->reasons[i].category), "reason",
-                json_of(it->reasons[i].text)));
+            json_pack("{s:o,s:o,s:o}", "rule", wn_cmd_json(it->reasons[i].rule),
+                "category", wn_cmd_json(it->reasons[i].category), "reason",
+                wn_cmd_json(it->reasons[i].text)));
     o = json_pack("{s:I,s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:s,s:s,s:o,s:o}", "item",
-        (json_int_t)it->id, "state", it->state, "post_id", json_of(it->post_id),
-        "author_id", json_of(it->author_id), "text", json_of(it->text),
-        "action", wn_action_names[it->action], "priority", it->priority,
-        "revision", (json_int_t)it->version, "made", made, "at", at, "reasons",
-        reasons, "decision", json_said(it));
-    if (o != NULL) {
-        json_dumpf(o, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
-    json_decref(o);
+        (json_int_t)it->id, "state", it->state, "post_id",
+        wn_cmd_json(it->post_id), "author_id", wn_cmd_json(it->author_id),
+        "text", wn_cmd_json(it->text), "action", wn_action_names[it->action],
+        "priority", it->priority, "revision", (json_int_t)it->version, "made",
+        made, "at", at, "reasons", reasons, "decision", json_said(it));
+    wn_cmd_print_json(o);
 }
 
 static int

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cmd/cmd.h"
 #include "core/utf8.h"
 
@@ -249,4 +251,21 @@ wn_cmd_column(struct wn_buf *out, const char *name, size_t width)
         chars += (out->data[i] & 0xc0) != 0x80;
     for (; !out->failed && chars < width; chars++)
         wn_buf_char(out, ' ');
+}
+
+json_t *
+wn_cmd_json(struct wn_str s)
+{
+    return s.p != NULL ? json_stringn_nocheck(s.p, s.len) : json_null();
+}
+
+bool
+wn_cmd_print_json(json_t *o)
+{
+    if (o == NULL)
+        return false;
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(o);
+    return true;
 }

@@ -57,4 +57,11 @@ void wn_cmd_plain(struct wn_buf *out, struct wn_str s, size_t chars_max);
  * empty one. */
 void wn_cmd_column(struct wn_buf *out, const char *name, size_t width);
 
+struct json_t; /* jansson's */
+/* The text as JSON, the caller's json_decref(); null where there is none. */
+struct json_t *wn_cmd_json(struct wn_str s);
+/* One line on standard output; takes o. false, and nothing printed: o is NULL,
+ * as json_pack() without memory gives it. */
+bool wn_cmd_print_json(struct json_t *o);
+
 #endif
