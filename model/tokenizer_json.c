@@ -2,7 +2,7 @@
  * tokenizer.json as a document: read, or made of the files that older folders
  * have. What becomes of its ids: tokenizer_json_ids.c.
  */
-#include "model/tokenizer_json.h"
+#include "model/tokenizer_json_int.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -13,16 +13,22 @@
 #include "model/config.h"
 #include "model/vocab.h"
 
-static enum wn_status
-no_memory(struct wn_err *err)
+enum wn_status
+wn_tokenizer_json_no_memory(struct wn_err *err)
 {
     return wn_fail(err, WN_STOP, "tokenizer: out of memory");
 }
 
-static const json_t *
-vocab_of(const json_t *root)
+const json_t *
+wn_tokenizer_json_vocab(const json_t *root)
 {
     return json_object_get(json_object_get(root, "model"), "vocab");
+}
+
+bool
+wn_tokenizer_json_is(const json_t *v, const char *want)
+{
+    return json_is_string(v) && strcmp(json_string_value(v), want) == 0;
 }
 
 const char *
@@ -38,12 +44,6 @@ wn_tokenizer_json_model(const json_t *root)
            : json_object_get(model, "unk_id") != NULL ? "Unigram"
            : json_object_get(model, "vocab") != NULL  ? "WordPiece"
                                                       : "";
-}
-
-static bool
-is_string(const json_t *v, const char *want)
-{
-    return json_is_string(v) && strcmp(json_string_value(v), want) == 0;
 }
 
 /* --- from vocab.txt --- */
@@ -99,7 +99,7 @@ list_json(json_t **ret, const struct list *l, struct wn_err *err)
         return bad_line(id + 1, err);
     }
     *ret = o;
-    return o == NULL ? no_memory(err) : WN_OK;
+    return o == NULL ? wn_tokenizer_json_no_memory(err) : WN_OK;
 }
 
 static enum wn_status
@@ -110,9 +110,9 @@ vocab_json(json_t **ret, const struct wn_vocab *v, struct wn_err *err)
 
     l.pieces = calloc(l.n + 1, sizeof(*l.pieces));
     if (l.pieces == NULL)
-        return no_memory(err);
+        return wn_tokenizer_json_no_memory(err);
     wn_vocab_each(v, put_piece, &l);
-    rc = l.failed ? no_memory(err) : list_json(ret, &l, err);
+    rc = l.failed ? wn_tokenizer_json_no_memory(err) : list_json(ret, &l, err);
     for (size_t id = 0; id < l.n; id++)
         free(l.pieces[id]);
     free(l.pieces);
@@ -235,7 +235,7 @@ make_json(json_t **ret, const char *dir, json_t *vocab, struct wn_err *err)
     }
     *ret = bert_json(config, vocab);
     json_decref(config);
-    return *ret == NULL ? no_memory(err) : WN_OK;
+    return *ret == NULL ? wn_tokenizer_json_no_memory(err) : WN_OK;
 }
 
 /* Takes vocab, which is stronger than the document's own. */
@@ -247,7 +247,7 @@ set_vocab(json_t *root, json_t *vocab, struct wn_err *err)
     if (strcmp(wn_tokenizer_json_model(root), "WordPiece") != 0)
         json_decref(vocab); /* of another tokenizer */
     else if (json_object_set_new(model, "vocab", vocab) != 0)
-        return no_memory(err);
+        return wn_tokenizer_json_no_memory(err);
     return WN_OK;
 }
 
@@ -282,13 +282,13 @@ complete(json_t *root)
         set_default(model, "continuing_subword_prefix", json_string("##"));
         set_default(model, "max_input_chars_per_word", json_integer(100));
     }
-    if (wordpiece && is_string(norm, "BertNormalizer"))
+    if (wordpiece && wn_tokenizer_json_is(norm, "BertNormalizer"))
         set_default(root, "pre_tokenizer",
             json_pack("{s:s}", "type", "BertPreTokenizer"));
     if ((post == NULL || json_is_null(post)) &&
-        json_object_get(vocab_of(root), "[CLS]") != NULL)
-        json_object_set_new(
-            root, "post_processor", template_json(vocab_of(root)));
+        json_object_get(wn_tokenizer_json_vocab(root), "[CLS]") != NULL)
+        json_object_set_new(root, "post_processor",
+            template_json(wn_tokenizer_json_vocab(root)));
     set_default(root, "normalizer", json_null());
     set_default(root, "pre_tokenizer", json_null());
     set_default(root, "decoder", json_null());

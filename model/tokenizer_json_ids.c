@@ -8,26 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/tokenizer_json.h"
+#include "model/tokenizer_json_int.h"
 #include "model/unigram.h"
-
-static enum wn_status
-no_memory(struct wn_err *err)
-{
-    return wn_fail(err, WN_STOP, "tokenizer: out of memory");
-}
-
-static const json_t *
-vocab_of(const json_t *root)
-{
-    return json_object_get(json_object_get(root, "model"), "vocab");
-}
-
-static bool
-is_string(const json_t *v, const char *want)
-{
-    return json_is_string(v) && strcmp(json_string_value(v), want) == 0;
-}
 
 /* --- all of them --- */
 
@@ -43,7 +25,7 @@ id_of(const json_t *v)
 void
 wn_tokenizer_json_pieces(const json_t *root, const char **pieces, size_t n)
 {
-    const json_t *vocab = vocab_of(root);
+    const json_t *vocab = wn_tokenizer_json_vocab(root);
     const json_t *added = json_object_get(root, "added_tokens");
     const char *piece;
     json_t *v;
@@ -148,7 +130,7 @@ wn_tokenizer_json_special(
     struct keep k = { keep, n };
 
     if (pieces == NULL)
-        return no_memory(err);
+        return wn_tokenizer_json_no_memory(err);
     visit_ids((json_t *)root, keep_id, &k, err);
     wn_tokenizer_json_pieces(root, pieces, n);
     for (size_t id = 0; id < n; id++)
@@ -170,19 +152,20 @@ small_id(const json_t *v)
 int32_t
 wn_tokenizer_json_find(const json_t *root, const char *piece)
 {
-    const json_t *vocab = vocab_of(root);
+    const json_t *vocab = wn_tokenizer_json_vocab(root);
     const json_t *added = json_object_get(root, "added_tokens");
     const json_t *id = json_object_get(vocab, piece);
 
     if (id != NULL)
         return small_id(id);
     for (size_t i = 0; i < json_array_size(vocab); i++)
-        if (is_string(json_array_get(json_array_get(vocab, i), 0), piece))
+        if (wn_tokenizer_json_is(
+                json_array_get(json_array_get(vocab, i), 0), piece))
             return (int32_t)i;
     for (size_t i = 0; i < json_array_size(added); i++) {
         const json_t *token = json_array_get(added, i);
 
-        if (is_string(json_object_get(token, "content"), piece))
+        if (wn_tokenizer_json_is(json_object_get(token, "content"), piece))
             return small_id(json_object_get(token, "id"));
     }
     return -1;
@@ -196,14 +179,15 @@ wn_tokenizer_json_unk(const json_t *root)
     const char *name = json_string_value(json_object_get(model, "unk_token"));
 
     if (id == NULL)
-        id = json_object_get(vocab_of(root), name == NULL ? "[UNK]" : name);
+        id = json_object_get(
+            wn_tokenizer_json_vocab(root), name == NULL ? "[UNK]" : name);
     return small_id(id);
 }
 
 int32_t
 wn_tokenizer_json_least(const json_t *root)
 {
-    const json_t *vocab = vocab_of(root);
+    const json_t *vocab = wn_tokenizer_json_vocab(root);
     double least = 0;
     int32_t id = -1;
 
@@ -258,7 +242,7 @@ renumber_list(json_t *model, const json_t *vocab, const struct renumber *r,
             json_array_append(list, json_array_get(vocab, id));
         }
     if (json_object_set_new(model, "vocab", list) != 0)
-        return no_memory(err);
+        return wn_tokenizer_json_no_memory(err);
     return WN_OK;
 }
 
@@ -267,7 +251,7 @@ static enum wn_status
 renumber_object(json_t *model, const json_t *root, const struct renumber *r,
     struct wn_err *err)
 {
-    const json_t *vocab = vocab_of(root);
+    const json_t *vocab = wn_tokenizer_json_vocab(root);
     const char **pieces = calloc(r->n + 1, sizeof(*pieces));
     json_t *o = json_object();
     const char *piece;
@@ -276,7 +260,7 @@ renumber_object(json_t *model, const json_t *root, const struct renumber *r,
     if (pieces == NULL || o == NULL) {
         free(pieces);
         json_decref(o);
-        return no_memory(err);
+        return wn_tokenizer_json_no_memory(err);
     }
     json_object_foreach((json_t *)vocab, piece, v)
     {
@@ -287,7 +271,9 @@ renumber_object(json_t *model, const json_t *root, const struct renumber *r,
         if (pieces[id] != NULL && r->to[id] >= 0)
             json_object_set_new(o, pieces[id], json_integer(r->to[id]));
     free(pieces);
-    return json_object_set_new(model, "vocab", o) == 0 ? WN_OK : no_memory(err);
+    return json_object_set_new(model, "vocab", o) == 0
+               ? WN_OK
+               : wn_tokenizer_json_no_memory(err);
 }
 
 enum wn_status
@@ -300,7 +286,7 @@ wn_tokenizer_json_renumber(
     enum wn_status rc;
 
     if (strcmp(type, "Unigram") == 0)
-        rc = renumber_list(model, vocab_of(root), &r, err);
+        rc = renumber_list(model, wn_tokenizer_json_vocab(root), &r, err);
     else if (strcmp(type, "WordPiece") == 0)
         rc = renumber_object(model, root, &r, err);
     else
