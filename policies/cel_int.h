@@ -67,6 +67,8 @@ struct wn_cel_type {
 extern const struct wn_cel_type wn_cel_types[WN_CEL_KINDS];
 extern const struct wn_cel_type wn_cel_list_string, wn_cel_map_string;
 
+/* What an expression sees of a signal of that type. */
+const struct wn_cel_type *wn_cel_signal_type(enum wn_signal_type type);
 /* cel_type.c. Writes "list(string)" and the like; returns buf. */
 const char *wn_cel_type_text(
     const struct wn_cel_type *type, char *buf, size_t len);

@@ -40,6 +40,26 @@ static const char *const type_names[WN_CEL_KINDS] = { NULL, NULL, NULL,
     "optional_type" };
 /* clang-format on */
 
+const struct wn_cel_type *
+wn_cel_signal_type(enum wn_signal_type type)
+{
+    switch (type) {
+    case WN_TYPE_BOOL:
+        return &wn_cel_types[WN_CEL_BOOL];
+    case WN_TYPE_INT:
+        return &wn_cel_types[WN_CEL_INT];
+    case WN_TYPE_DOUBLE:
+        return &wn_cel_types[WN_CEL_DOUBLE];
+    case WN_TYPE_STRING:
+        return &wn_cel_types[WN_CEL_STRING];
+    case WN_TYPE_LIST:
+        return &wn_cel_list_string;
+    case WN_TYPE_MAP:
+        break;
+    }
+    return &wn_cel_map_string;
+}
+
 const char *
 wn_cel_type_text(const struct wn_cel_type *type, char *buf, size_t len)
 {

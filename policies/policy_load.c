@@ -382,33 +382,13 @@ get_header(struct loader *ld, json_t *root, const char *json, size_t len)
     return WN_OK;
 }
 
-static const struct wn_cel_type *
-signal_type(enum wn_signal_type type)
-{
-    switch (type) {
-    case WN_TYPE_BOOL:
-        return &wn_cel_types[WN_CEL_BOOL];
-    case WN_TYPE_INT:
-        return &wn_cel_types[WN_CEL_INT];
-    case WN_TYPE_DOUBLE:
-        return &wn_cel_types[WN_CEL_DOUBLE];
-    case WN_TYPE_STRING:
-        return &wn_cel_types[WN_CEL_STRING];
-    case WN_TYPE_LIST:
-        return &wn_cel_list_string;
-    case WN_TYPE_MAP:
-        break;
-    }
-    return &wn_cel_map_string;
-}
-
 /* Every signal is a variable, by its number. */
 static void
 fill_env(struct loader *ld)
 {
     for (size_t i = 0; i < WN_SIG_COUNT; i++) {
         ld->vars[i].name = wn_signal_table[i].name;
-        ld->vars[i].type = signal_type(wn_signal_table[i].type);
+        ld->vars[i].type = wn_cel_signal_type(wn_signal_table[i].type);
     }
     ld->env = (struct wn_cel_env){ .vars = ld->vars, .n = WN_SIG_COUNT };
 }

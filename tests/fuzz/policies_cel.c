@@ -15,32 +15,27 @@ static const struct wn_value values[] = { { .kind = WN_VALUE_INT,
                                               .i = INT64_MIN },
     { .kind = WN_VALUE_STRING, .s = { "x", 1 } } };
 
-/* A signal's type, and a value at the edges where the type has some. */
-static const struct wn_cel_type *
-example(size_t i, struct wn_value *v)
+/* A value of a signal, at the edges where its type has some. */
+static struct wn_value
+example(size_t i)
 {
     switch (wn_signal_table[i].type) {
     case WN_TYPE_BOOL:
-        *v = wn_value_bool(true);
-        return &wn_cel_types[WN_CEL_BOOL];
+        return wn_value_bool(true);
     case WN_TYPE_INT:
-        *v = wn_value_int(INT64_MAX - (int64_t)i);
-        return &wn_cel_types[WN_CEL_INT];
+        return wn_value_int(INT64_MAX - (int64_t)i);
     case WN_TYPE_DOUBLE:
-        *v = wn_value_double(i % 2 ? 0.5 : -1e300);
-        return &wn_cel_types[WN_CEL_DOUBLE];
+        return wn_value_double(i % 2 ? 0.5 : -1e300);
     case WN_TYPE_STRING:
-        *v = wn_value_str("h\xc3\xa9llo", 6);
-        return &wn_cel_types[WN_CEL_STRING];
+        return wn_value_str("h\xc3\xa9llo", 6);
     case WN_TYPE_LIST:
-        *v = (struct wn_value){ .kind = WN_VALUE_LIST,
+        return (struct wn_value){ .kind = WN_VALUE_LIST,
             .list = { values + 1, 1 } };
-        return &wn_cel_list_string;
     case WN_TYPE_MAP:
         break;
     }
-    *v = (struct wn_value){ .kind = WN_VALUE_MAP, .map = { keys, values, 2 } };
-    return &wn_cel_map_string;
+    return (
+        struct wn_value){ .kind = WN_VALUE_MAP, .map = { keys, values, 2 } };
 }
 
 static void
@@ -76,9 +71,11 @@ compile(const char *src, size_t len, bool unchecked)
     size_t scans = 0;
 
     memset(&none, 0, sizeof(none));
-    for (size_t i = 0; i < WN_SIG_COUNT; i++)
+    for (size_t i = 0; i < WN_SIG_COUNT; i++) {
         vars[i] = (struct wn_cel_var){ wn_signal_table[i].name,
-            example(i, &all.v[i]) };
+            wn_cel_signal_type(wn_signal_table[i].type) };
+        all.v[i] = example(i);
+    }
     wn_arena_init(&arena, 4096, 64u << 20);
     if (wn_cel_compile(&node, &arena, src, len, "when", &env, &scans, &err) ==
         WN_OK) {
