@@ -2,7 +2,6 @@
  * beside it, SIGHUP. "high" flags every text, "low" none. */
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,26 +24,12 @@ static pid_t worker;
 
 /* --- what it runs on --- */
 
-static void
-make_weights(char *dir, const char *name, double offset)
-{
-    struct wn_joint j;
-
-    snprintf(dir, 512, "%s/%s", wn_test_dir(), name);
-    assert_int_equal(mkdir(dir, 0700), 0);
-    wn_weights_joint(&j);
-    snprintf(j.name, sizeof(j.name), "%s", name);
-    for (int h = 0; h < WN_HEADS; h++)
-        j.head[h].cal.b = offset;
-    wn_weights_make(dir, &j);
-}
-
 static int
 make_all(void **state)
 {
     (void)state;
-    make_weights(high, "high", 1000);
-    make_weights(low, "low", -1000);
+    wn_weights_make_named(high, "high", (struct wn_calibration){ 1, 1000 });
+    wn_weights_make_named(low, "low", (struct wn_calibration){ 1, -1000 });
     pg = wn_pg_start(false);
     wn_pg_exec(pg, "postgres",
         "CREATE ROLE worker LOGIN; CREATE ROLE clerk "

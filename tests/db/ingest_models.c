@@ -26,16 +26,9 @@ make_weights(
     char *dir, char *version, const char *name, double slope, double offset)
 {
     struct wn_classifier *c;
-    struct wn_joint j;
     struct wn_err err;
 
-    snprintf(dir, 512, "%s/%s", wn_test_dir(), name);
-    assert_int_equal(mkdir(dir, 0700), 0);
-    wn_weights_joint(&j);
-    snprintf(j.name, sizeof(j.name), "%s", name);
-    for (int h = 0; h < WN_HEADS; h++)
-        j.head[h].cal = (struct wn_calibration){ slope, offset };
-    wn_weights_make(dir, &j);
+    wn_weights_make_named(dir, name, (struct wn_calibration){ slope, offset });
     assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     snprintf(version, 128, "%s", wn_classifier_version(c));
     wn_classifier_free(c);

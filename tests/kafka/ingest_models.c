@@ -3,7 +3,6 @@
  * of them dies and its partitions move: every record has one verdict, of one
  * model whole. "high" flags every text and "low" none.
  */
-#include <sys/stat.h>
 
 #include "storage/activation.h"
 #include "tests/kafka/service_kit.h"
@@ -15,16 +14,9 @@ static void
 make_weights(char *dir, char *version, const char *name, double offset)
 {
     struct wn_classifier *c;
-    struct wn_joint j;
     struct wn_err err;
 
-    snprintf(dir, 512, "%s/%s", wn_test_dir(), name);
-    assert_int_equal(mkdir(dir, 0700), 0);
-    wn_weights_joint(&j);
-    snprintf(j.name, sizeof(j.name), "%s", name);
-    for (int h = 0; h < WN_HEADS; h++)
-        j.head[h].cal.b = offset;
-    wn_weights_make(dir, &j);
+    wn_weights_make_named(dir, name, (struct wn_calibration){ 1, offset });
     assert_wn_ok(wn_classifier_open(&c, dir, NULL, &err), &err);
     snprintf(version, 128, "%s", wn_classifier_version(c));
     wn_classifier_free(c);

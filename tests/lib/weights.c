@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -297,6 +298,21 @@ wn_weights_make(const char *dir, const struct wn_joint *j)
     write_config(dir, config(WN_WEIGHTS_POSITIONS), j);
     draw_encoder(dir, WN_WEIGHTS_POSITIONS);
     write_tensors(dir, dir, j, NULL, 0);
+}
+
+void
+wn_weights_make_named(
+    char dir[512], const char *name, struct wn_calibration cal)
+{
+    struct wn_joint j;
+
+    snprintf(dir, 512, "%s/%s", wn_test_dir(), name);
+    must(mkdir(dir, 0700) == 0, dir);
+    wn_weights_joint(&j);
+    snprintf(j.name, sizeof(j.name), "%s", name);
+    for (int h = 0; h < WN_HEADS; h++)
+        j.head[h].cal = cal;
+    wn_weights_make(dir, &j);
 }
 
 void

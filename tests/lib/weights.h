@@ -19,6 +19,11 @@ void wn_weights_joint(struct wn_joint *j);
  * when that does not work. */
 void wn_weights_make(const char *dir, const struct wn_joint *j);
 
+/* A folder of that name in the test's own, of weights of that name whose heads
+ * all have this calibration; its path to dir. */
+void wn_weights_make_named(
+    char dir[512], const char *name, struct wn_calibration cal);
+
 /* The same with the golden BERT for its encoder, whose numbers the reference
  * library knows: 32 wide, so it runs in fp32 alone. */
 void wn_weights_make_golden(const char *dir, const struct wn_joint *j);
